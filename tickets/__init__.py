@@ -1,0 +1,1 @@
+"""Keeps promises to clients: tickets, deadlines in support hours, notices. Knows nothing of probes."""

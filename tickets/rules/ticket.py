@@ -1,0 +1,134 @@
+"""What a ticket may be and which action may follow which status.
+
+The table in ``ACTIONS`` is the contract's list of actions; whatever it does not list is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Priority(StrEnum):
+    """Picks the response target."""
+
+    CRITICAL = "critical"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class Status(StrEnum):
+    """Where a ticket stands; ``closed`` is final."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    WAITING = "waiting"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+class Category(StrEnum):
+    """What the ticket is about; the first four come from people, the others from machines."""
+
+    BUG_FIX = "bug_fix"
+    CONTENT_CHANGE = "content_change"
+    ADVICE = "advice"
+    CMS_UPDATE = "cms_update"
+    OUTAGE = "outage"
+    SLOW = "slow"
+    CERTIFICATE = "certificate"
+    DOMAIN = "domain"
+    ALERT = "alert"
+
+
+class Source(StrEnum):
+    """Who or what opened the ticket."""
+
+    MONITOR = "monitor"
+    ALERTMANAGER = "alertmanager"
+    GRAFANA = "grafana"
+    PORTAL = "portal"
+    STAFF = "staff"
+    API = "api"
+
+
+class Outcome(StrEnum):
+    """How a closed ticket ended."""
+
+    FIXED = "fixed"
+    RECOVERED_BY_ITSELF = "recovered_by_itself"
+    DUPLICATE = "duplicate"
+    NOT_AN_ISSUE = "not_an_issue"
+    ANSWERED = "answered"
+
+
+class Action(StrEnum):
+    """What may be done to a ticket; the entry that records it carries the same word."""
+
+    OPEN = "open"
+    ACKNOWLEDGE = "acknowledge"
+    REPLY = "reply"
+    NOTE = "note"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+    CLOSE = "close"
+    RECOVER = "recover"
+    RELAPSE = "relapse"
+    WORSEN = "worsen"
+    UNWATCH = "unwatch"
+    BREACH = "breach"
+
+
+OPEN_STATUSES = frozenset({Status.OPEN, Status.ACKNOWLEDGED, Status.WAITING})
+"""Statuses in which work or a promise is outstanding."""
+
+_NOT_CLOSED = OPEN_STATUSES | {Status.RESOLVED}
+
+ACTIONS: Mapping[Action, frozenset[Status]] = MappingProxyType(
+    {
+        Action.ACKNOWLEDGE: frozenset({Status.OPEN}),
+        Action.REPLY: _NOT_CLOSED,
+        Action.NOTE: frozenset(Status),
+        Action.RESOLVE: OPEN_STATUSES,
+        Action.REOPEN: frozenset({Status.RESOLVED}),
+        Action.CLOSE: _NOT_CLOSED,
+        Action.RECOVER: frozenset(Status),
+        Action.RELAPSE: frozenset(Status),
+        Action.WORSEN: frozenset(Status),
+        Action.UNWATCH: frozenset(Status),
+        Action.BREACH: OPEN_STATUSES,
+    }
+)
+"""Statuses from which each action is allowed."""
+
+EARLY_OUTCOMES = frozenset({Outcome.DUPLICATE, Outcome.NOT_AN_ISSUE})
+"""Outcomes with which a ticket may be closed without a resolution, given a reason."""
+
+
+def is_allowed(action: Action, status: Status) -> bool:
+    """Tell whether ``action`` may be taken on a ticket in ``status``."""
+    return status in ACTIONS.get(action, frozenset())
+
+
+def allowed_actions(status: Status) -> frozenset[Action]:
+    """Return the actions that may be taken on a ticket in ``status``."""
+    return frozenset(action for action, statuses in ACTIONS.items() if status in statuses)
+
+
+REFERENCE_BASE = 1000
+"""Added to a ticket's row number so that the first ticket is not ``T-1``."""
+
+
+def reference(number: int) -> str:
+    """Return the reference of the ticket with row number ``number`` (1 gives ``T-1001``)."""
+    return f"T-{REFERENCE_BASE + number}"
+
+
+def parse_reference(text: str) -> int | None:
+    """Return the row number meant by ``text`` (``T-1001`` or ``1001``), or None if it is none."""
+    digits = text.strip().upper().removeprefix("T-")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 12:
+        return None
+    number = int(digits) - REFERENCE_BASE
+    return number if number > 0 else None
