@@ -1,0 +1,1 @@
+"""Fettle's tests: unit, integration, contract, system; ``make test`` runs them all."""

@@ -1,0 +1,1 @@
+"""What others rely on: names, shapes and the rules of the house."""

@@ -1,0 +1,1 @@
+"""Parts against real databases and real servers on loopback."""

@@ -1,0 +1,1 @@
+"""Pure rules and small parts, without sockets, databases or processes."""
