@@ -1,0 +1,166 @@
+"""The outbox: messages written in the transaction of their cause, claimed and settled after.
+
+Every function needs an open write transaction. Delivery is at least once: a message becomes ``sent``
+only when the mail server has taken it, and every attempt carries the same Message-ID and Date.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from tickets.rules.message import (
+    GIVE_UP_AFTER,
+    DeliveryOutcome,
+    FailureReason,
+    MessageState,
+    backoff,
+)
+from tickets.rules.notice import Audience, Notice, delivery_rank
+from tickets.rules.ticket import reference
+from tickets.tables import DeliveryRow, MessageRow, TicketRow
+
+LEASE = timedelta(seconds=60)
+"""How long a claimed message is held; a sender that dies leaves it to the next after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Somebody who is told: a client's contact or one of the staff."""
+
+    name: str
+    address: str
+    audience: Audience
+
+
+def staff_recipient(address: str, name: str = "") -> Recipient:
+    """Return a staff recipient; without a name the address stands for it."""
+    return Recipient(name or address, address, Audience.STAFF)
+
+
+def message_id(ticket_id: int, domain: str) -> str:
+    """Return a new Message-ID in ``domain``; unique for ever, so made once and stored."""
+    return f"<{reference(ticket_id).lower()}.{secrets.token_hex(12)}@{domain}>"
+
+
+def put(
+    tx: Session,
+    ticket: TicketRow,
+    *,
+    notice: Notice,
+    recipients: Iterable[Recipient],
+    facts: Mapping[str, Any],
+    domain: str,
+    at: datetime,
+) -> None:
+    """Write one message per recipient for the ticket's newest entry; an address gets one only."""
+    assert ticket.id is not None
+    addresses: set[str] = set()
+    for recipient in recipients:
+        address = recipient.address.lower()
+        if address in addresses:
+            continue
+        addresses.add(address)
+        tx.add(
+            MessageRow(
+                ticket_id=ticket.id,
+                entry_number=ticket.version,
+                notice=notice,
+                audience=recipient.audience,
+                name=recipient.name,
+                address=recipient.address,
+                priority=ticket.priority,
+                rank=delivery_rank(ticket.priority),
+                header_id=message_id(ticket.id, domain),
+                thread_id=ticket.root_message_id,
+                written_at=at,
+                not_before=at,
+                facts=dict(facts),
+            )
+        )
+
+
+def claim(tx: Session, *, now: datetime, most: int) -> Sequence[MessageRow]:
+    """Take up to ``most`` due messages for sending, the most critical and oldest first.
+
+    A claimed message is ``sending`` until it is settled or its lease of ``LEASE`` runs out.
+    """
+    due = (
+        select(MessageRow)
+        .where(
+            sa.or_(
+                sa.and_(
+                    col(MessageRow.state) == MessageState.PENDING,
+                    col(MessageRow.not_before) <= now,
+                ),
+                sa.and_(
+                    col(MessageRow.state) == MessageState.SENDING,
+                    col(MessageRow.lease_until) <= now,
+                ),
+            )
+        )
+        .order_by(col(MessageRow.rank), col(MessageRow.not_before), col(MessageRow.id))
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    messages = tx.exec(due).all()
+    for message in messages:
+        message.state = MessageState.SENDING
+        message.lease_until = now + LEASE
+    return messages
+
+
+def settle(
+    tx: Session,
+    message_id: int,
+    *,
+    outcome: DeliveryOutcome,
+    answer: str,
+    now: datetime,
+    reason: FailureReason | None = None,
+) -> MessageRow:
+    """Record how an attempt ended: sent, deferred to a later attempt, or dead.
+
+    A message that was settled as sent meanwhile stays sent.
+    """
+    message = tx.exec(
+        select(MessageRow).where(col(MessageRow.id) == message_id).with_for_update()
+    ).one()
+    message.attempts += 1
+    message.lease_until = None
+    tx.add(
+        DeliveryRow(
+            message_id=message_id,
+            number=message.attempts,
+            notice=message.notice,
+            ended_at=now,
+            outcome=outcome,
+            reason=reason,
+            answer=answer[:500],
+        )
+    )
+    if outcome is DeliveryOutcome.SENT:
+        message.state, message.sent_at, message.last_failure = MessageState.SENT, now, None
+    elif message.state is not MessageState.SENT:
+        gives_up = now - message.written_at >= GIVE_UP_AFTER[message.priority]
+        is_dead = outcome is DeliveryOutcome.REFUSED or gives_up
+        message.state = MessageState.DEAD if is_dead else MessageState.PENDING
+        message.not_before = now + backoff(message.attempts)
+        message.last_failure = answer[:500]
+    return message
+
+
+def release(tx: Session, message_ids: Iterable[int]) -> None:
+    """Give claimed messages back untried, for an orderly stop."""
+    tx.execute(
+        sa.update(MessageRow)
+        .where(col(MessageRow.id).in_(list(message_ids)))
+        .where(col(MessageRow.state) == MessageState.SENDING)
+        .values(state=MessageState.PENDING, lease_until=None)
+    )

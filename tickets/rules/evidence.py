@@ -1,0 +1,45 @@
+"""What was seen when a ticket opened, beside what was seen when all was well."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceLine:
+    """One fact: its label, what was seen now, and what was seen when it last worked."""
+
+    label: str
+    now: str
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Facts side by side for the desk; all text may come from a site and is hostile.
+
+    ``seen`` and ``last_good`` are instants as ISO 8601 text with an offset (empty where unknown).
+    """
+
+    seen: str = ""
+    last_good: str = ""
+    lines: tuple[EvidenceLine, ...] = ()
+    excerpt: str = ""
+
+    def document(self) -> dict[str, object]:
+        """Return the evidence as a JSON document."""
+        return asdict(self)
+
+
+def read_evidence(document: dict[str, object]) -> Evidence:
+    """Rebuild evidence from what ``document`` wrote; an empty document gives empty evidence."""
+    lines = document.get("lines")
+    return Evidence(
+        seen=str(document.get("seen", "")),
+        last_good=str(document.get("last_good", "")),
+        lines=tuple(
+            EvidenceLine(str(line["label"]), str(line["now"]), str(line["before"]))
+            for line in (lines if isinstance(lines, list | tuple) else ())
+        ),
+        excerpt=str(document.get("excerpt", "")),
+    )

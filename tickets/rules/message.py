@@ -1,0 +1,55 @@
+"""The states of a message in the outbox, and how long to wait before the next attempt."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+
+from tickets.rules.ticket import Priority
+
+
+class MessageState(StrEnum):
+    """Where a message stands: ``sent`` only after the mail server took it."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+class DeliveryOutcome(StrEnum):
+    """How one attempt to send a message ended."""
+
+    SENT = "sent"
+    DEFERRED = "deferred"
+    REFUSED = "refused"
+
+
+class FailureReason(StrEnum):
+    """Why an attempt failed."""
+
+    CONNECT = "connect"
+    TLS = "tls"
+    AUTH = "auth"
+    TEMPORARY = "temporary"
+    PERMANENT = "permanent"
+    TIMEOUT = "timeout"
+
+
+BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 60))
+"""Waits before the second, third, ... attempt; the last one repeats (contract, section 6)."""
+
+GIVE_UP_AFTER = {
+    Priority.CRITICAL: timedelta(hours=24),
+    Priority.NORMAL: timedelta(hours=72),
+    Priority.LOW: timedelta(hours=72),
+}
+"""Wall time after which a message that still fails for passing reasons is dead."""
+
+
+def backoff(attempts: int) -> timedelta:
+    """Return the wait after ``attempts`` failed attempts (at least 1)."""
+    if attempts < 1:
+        raise ValueError(f"attempts counts failed attempts from 1, got {attempts}")
+    return BACKOFF[min(attempts, len(BACKOFF)) - 1]

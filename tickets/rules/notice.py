@@ -1,0 +1,40 @@
+"""Which notice tells whom: the closed set of letters and their audiences (contract, section 6)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from tickets.rules.ticket import Priority
+
+
+class Audience(StrEnum):
+    """For whom a letter is worded."""
+
+    CLIENT = "client"
+    STAFF = "staff"
+
+
+class Notice(StrEnum):
+    """What is told; each has a letter of the same name."""
+
+    DOWN = "down"
+    SLOW = "slow"
+    RECOVERED = "recovered"
+    ACKNOWLEDGED = "acknowledged"
+    REPLY = "reply"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    BREACHED = "breached"
+
+
+AUTOMATIC_NOTICES = frozenset(
+    {Notice.DOWN, Notice.SLOW, Notice.RECOVERED, Notice.REOPENED, Notice.BREACHED}
+)
+"""Notices that no person wrote: their mail says ``Auto-Submitted: auto-generated``."""
+
+_RANKS = {Priority.CRITICAL: 0, Priority.NORMAL: 1, Priority.LOW: 2}
+
+
+def delivery_rank(priority: Priority) -> int:
+    """Return the place of a ticket's messages in the outbox: 0 leaves first."""
+    return _RANKS[priority]
