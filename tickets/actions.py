@@ -604,7 +604,7 @@ def _answer(tx: Session, ticket: TicketRow, *, action: Action, actor: Actor, at:
 def _record_breach(tx: Session, ticket: TicketRow, promise: PromiseRow, *, at: datetime) -> bool:
     if promise.answered_at is not None or is_kept(at, promise.respond_by):
         return False
-    won = tx.execute(
+    won = tx.exec(
         sa.update(PromiseRow)
         .where(
             col(PromiseRow.ticket_id) == promise.ticket_id,
@@ -613,7 +613,7 @@ def _record_breach(tx: Session, ticket: TicketRow, promise: PromiseRow, *, at: d
         )
         .values(breached_at=promise.respond_by)
     )
-    if won.rowcount != 1:  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] (an UPDATE gives a CursorResult)
+    if won.rowcount != 1:
         return False
     text = "The response deadline passed without an answer"
     _record(tx, ticket, action=Action.BREACH, actor=SWEEP, at=at, text=text, is_visible=False)

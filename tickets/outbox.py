@@ -158,7 +158,7 @@ def settle(
 
 def release(tx: Session, message_ids: Iterable[int]) -> None:
     """Give claimed messages back untried, for an orderly stop."""
-    tx.execute(
+    tx.exec(
         sa.update(MessageRow)
         .where(col(MessageRow.id).in_(list(message_ids)))
         .where(col(MessageRow.state) == MessageState.SENDING)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
 from tickets.errors import NotFound
 from tickets.rules.evidence import Evidence, read_evidence
@@ -150,9 +151,12 @@ class QueueFilter:
     search: str = ""
 
 
-def _ticket_select() -> sa.Select[tuple[TicketRow, PromiseRow, str | None]]:
+_TicketSelect = Select[TicketRow, PromiseRow, str]
+
+
+def _ticket_select() -> _TicketSelect:
     return (
-        sa.select(TicketRow, PromiseRow, col(StaffRow.name))
+        select(TicketRow, PromiseRow, col(StaffRow.name))
         .join(
             PromiseRow,
             sa.and_(
@@ -206,7 +210,7 @@ def list_queue(tx: Session, wanted: QueueFilter = QueueFilter()) -> Sequence[Tic
         col(PromiseRow.respond_by),
         col(TicketRow.id),
     )
-    rows = tx.execute(query.limit(MOST_ROWS)).all()
+    rows = tx.exec(query.limit(MOST_ROWS)).all()
     return [_ticket_view(*row) for row in rows]
 
 
@@ -214,13 +218,11 @@ def list_finished(tx: Session, wanted: QueueFilter = QueueFilter()) -> Sequence[
     """Return resolved and closed tickets, the newest first."""
     query = _ticket_select().where(col(TicketRow.status).in_([Status.RESOLVED, Status.CLOSED]))
     query = _filtered(query, wanted).order_by(col(TicketRow.id).desc())
-    rows = tx.execute(query.limit(MOST_ROWS)).all()
+    rows = tx.exec(query.limit(MOST_ROWS)).all()
     return [_ticket_view(*row) for row in rows]
 
 
-def _filtered(
-    query: sa.Select[tuple[TicketRow, PromiseRow, str | None]], wanted: QueueFilter
-) -> sa.Select[tuple[TicketRow, PromiseRow, str | None]]:
+def _filtered(query: _TicketSelect, wanted: QueueFilter) -> _TicketSelect:
     if wanted.client is not None:
         query = query.where(col(TicketRow.client) == wanted.client)
     if wanted.priority is not None:
@@ -246,7 +248,7 @@ def get_ticket_page(tx: Session, ref: str) -> TicketPage:
     number = parse_reference(ref)
     row = None
     if number is not None:
-        row = tx.execute(_ticket_select().where(col(TicketRow.id) == number)).first()
+        row = tx.exec(_ticket_select().where(col(TicketRow.id) == number)).first()
     if row is None:
         raise NotFound(f"there is no ticket {ref!r}; a reference looks like {reference(42)}")
     ticket = row[0]
@@ -380,11 +382,13 @@ def count_figures(tx: Session, *, now: datetime) -> TicketFigures:
             ),
         ),
         messages=_counts(tx, sa.select(state, sa.func.count())),
-        oldest_pending=tx.execute(
+        oldest_pending=tx.connection()
+        .execute(
             sa.select(sa.func.min(col(MessageRow.written_at))).where(
                 col(MessageRow.state).in_([MessageState.PENDING, MessageState.SENDING])
             )
-        ).scalar_one(),
+        )
+        .scalar_one(),
     )
 
 
@@ -397,12 +401,18 @@ def _entry_counts(tx: Session, action: Action) -> dict[Priority, int]:
     return _counts(tx, query)
 
 
-def _counts(tx: Session, query: sa.Select[Any]) -> dict[Any, Any]:
+Key = TypeVar("Key")
+Other = TypeVar("Other")
+Value = TypeVar("Value")
+
+
+def _counts(tx: Session, query: sa.Select[Key, Value]) -> dict[Key, Value]:
     key = query.selected_columns[0]
-    return {row[0]: row[1] for row in tx.execute(query.group_by(key)).all()}
+    rows = tx.connection().execute(query.group_by(key)).all()
+    return {row[0]: row[1] for row in rows}
 
 
-def _counts2(tx: Session, query: sa.Select[Any]) -> dict[Any, Any]:
+def _counts2(tx: Session, query: sa.Select[Key, Other, int]) -> dict[tuple[Key, Other], int]:
     first, second = query.selected_columns[0], query.selected_columns[1]
-    rows = tx.execute(query.group_by(first, second)).all()
+    rows = tx.connection().execute(query.group_by(first, second)).all()
     return {(row[0], row[1]): row[2] for row in rows}

@@ -93,8 +93,12 @@ def stored_enum(enum: type[StrEnum], name: str) -> sa.Enum:
         native_enum=False,
         create_constraint=True,
         length=40,
-        values_callable=lambda members: [str(member.value) for member in members],
+        values_callable=_values,
     )
+
+
+def _values(enum: type[StrEnum]) -> list[str]:
+    return [member.value for member in enum]
 
 
 class Row(SQLModel):

@@ -1,0 +1,129 @@
+"""Rows of the monitor: sites, sightings, incidents with their intervals, probers.
+
+Rows carry no behaviour. Every instant is aware UTC. Each index is named for the query it serves.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from monitor.rules.observation import Cause
+from monitor.rules.verdict import Verdict
+from tickets.store import Instant, Json, Row, stored_enum
+
+
+class IncidentKind(StrEnum):
+    """What is wrong while an incident lasts."""
+
+    DOWN = "down"
+    SLOW = "slow"
+
+
+class IncidentEnd(StrEnum):
+    """How an incident ended."""
+
+    RECOVERED = "recovered"
+    UNWATCHED = "unwatched"
+
+
+class SiteRow(Row, table=True):
+    """A site that is or was watched; ``removed_at`` is set while it is not in the configuration."""
+
+    slug: str = Field(primary_key=True)
+    client: str = Field(index=True)
+    client_name: str
+    name: str
+    url: str
+    interval_seconds: float
+    timeout_seconds: float
+    slow_after_seconds: float
+    added_at: datetime = Field(sa_type=Instant)
+    removed_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class SightingRow(Row, table=True):
+    """What one location last saw of a site: its confirmed verdict, its last observation, counts.
+
+    ``observation`` is the last one and ``last_good`` the last good one, as JSON documents (see
+    ``monitor.readings``). The counts grow for ever: they are the counters of the metrics page.
+    """
+
+    site: str = Field(primary_key=True, foreign_key="site.slug")
+    location: str = Field(primary_key=True)
+    settled: Verdict | None = Field(default=None, sa_type=stored_enum(Verdict, "settled"))
+    settled_at: datetime | None = Field(default=None, sa_type=Instant)
+    verdict: Verdict | None = Field(default=None, sa_type=stored_enum(Verdict, "verdict"))
+    cause: Cause | None = Field(default=None, sa_type=stored_enum(Cause, "cause"))
+    message: str = ""
+    observed_at: datetime | None = Field(default=None, sa_type=Instant)
+    succeeded_at: datetime | None = Field(default=None, sa_type=Instant)
+    failures_in_row: int = 0
+    up_count: int = 0
+    slow_count: int = 0
+    down_count: int = 0
+    unknown_count: int = 0
+    missed_count: int = 0
+    observation: dict[str, Any] | None = Field(default=None, sa_type=Json)
+    last_good: dict[str, Any] | None = Field(default=None, sa_type=Json)
+
+
+class IncidentRow(Row, table=True):
+    """A period in which a site is down or slow; at most one per site and kind is open.
+
+    ``started_at`` is the first bad observation, ``opened_at`` the confirmation. A relapse continues
+    the incident: it opens again with a new interval. Exactly one ticket belongs to each incident.
+    """
+
+    __table_args__ = (
+        sa.Index(
+            "uq_incident_open_site_kind",
+            "site",
+            "kind",
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+        sa.Index("ix_incident_latest", "site", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    site: str = Field(foreign_key="site.slug")
+    kind: IncidentKind = Field(sa_type=stored_enum(IncidentKind, "kind"))
+    cause: Cause = Field(sa_type=stored_enum(Cause, "cause"))
+    message: str
+    started_at: datetime = Field(sa_type=Instant)
+    opened_at: datetime = Field(sa_type=Instant)
+    ended_at: datetime | None = Field(default=None, sa_type=Instant)
+    ended_as: IncidentEnd | None = Field(
+        default=None, sa_type=stored_enum(IncidentEnd, "ended_as")
+    )
+    ticket_id: int = Field(foreign_key="ticket.id", unique=True)
+
+
+class IncidentIntervalRow(Row, table=True):
+    """One unbroken stretch of an incident; a relapse adds the next."""
+
+    incident_id: int = Field(primary_key=True, foreign_key="incident.id")
+    number: int = Field(primary_key=True)
+    started_at: datetime = Field(sa_type=Instant)
+    ended_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class ProberRow(Row, table=True):
+    """The prober of a location: who holds the lease, and how its clock runs.
+
+    ``fence`` rises each time the lease changes hands; a prober whose fence is not the newest may
+    not record anything. ``figures`` are the scheduler's counters as a JSON document.
+    """
+
+    location: str = Field(primary_key=True)
+    holder: str
+    fence: int = 1
+    expires_at: datetime = Field(sa_type=Instant)
+    ticked_at: datetime | None = Field(default=None, sa_type=Instant)
+    figures: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
