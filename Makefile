@@ -43,7 +43,7 @@ lint-types: $(READY)
 	$(BIN)/pyright
 
 lint-imports: $(READY)
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 lint-names: $(READY)
 	$(BIN)/python -m pytest --quiet tests/contract/test_house_rules.py
