@@ -79,6 +79,12 @@ def literal_address(host: str) -> IPAddress | None:
         return None
 
 
+def is_loopback(host: str) -> bool:
+    """Tell whether a canonical ``host`` certainly means this host, without a lookup."""
+    address = literal_address(host)
+    return address is not None and address.is_loopback
+
+
 def canonical_url(text: str) -> str:
     """Return an http or https URL in one canonical spelling.
 
@@ -125,7 +131,7 @@ def canonical_mail_address(text: str) -> str:
     local, at, domain = text.rpartition("@")
     if not at or not local or not domain:
         raise ValueError(f"{shown(text)} is not a mail address such as support@agency.example")
-    if not _LOCAL_PART.fullmatch(local) or len(local) > 64:
+    if len(local) > 64 or not _LOCAL_PART.fullmatch(local):
         raise ValueError(
             f"{shown(text)} is not one plain mail address: before the @ only letters, digits, "
             "inner dots and !#$%&'*+/=?^_`{|}~- are allowed, at most 64 characters"
@@ -173,11 +179,12 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
 
 def _canonical_ipv6(text: str) -> str:
     try:
-        if "%" in text:
-            raise ValueError(text)
-        return str(ipaddress.IPv6Address(text))
+        address = ipaddress.IPv6Address(text)
     except ValueError:
         raise ValueError(f"{shown(text)} is not a valid IPv6 address") from None
+    if address.scope_id:
+        raise ValueError(f"{shown(text)} names a network interface, which only this host knows")
+    return str(address)
 
 
 def _encoded(text: str) -> str:
