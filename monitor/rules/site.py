@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
-from types import MappingProxyType
+from urllib.parse import urlsplit
 
 Network = IPv4Network | IPv6Network
 
@@ -35,7 +35,9 @@ class Site:
 
     ``expect_status`` is a list of inclusive ranges. ``keyword`` must occur in the body's text and
     ``keyword_absent`` must not. ``allow_networks`` are the non-global networks that a probe may
-    reach. ``ca_file`` names a PEM bundle trusted in place of the public authorities.
+    reach. ``ca_file`` names a PEM bundle trusted in place of the public authorities. ``ip_family``
+    is 4 or 6 to use only addresses of that family. ``headers`` may hold secrets, so it is not shown
+    by repr; like ``basic_auth`` it never goes to another origin.
     """
 
     slug: str
@@ -50,9 +52,36 @@ class Site:
     keyword: str | None = None
     keyword_absent: str | None = None
     method: str = "GET"
-    headers: Mapping[str, str] = MappingProxyType({})
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     basic_auth: BasicAuth | None = None
     ca_file: str | None = None
     body_limit: int = 1024 * 1024
     user_agent: str = "Fettle"
     allow_networks: tuple[Network, ...] = ()
+    ip_family: int | None = None
+
+
+def url_fault(url: str) -> str | None:
+    """Tell in a few words why ``url`` cannot be a site's; None if it can.
+
+    Wanted is http or https, a host, no user name or password, a port from 1 to 65535, and nothing
+    that a header line could not carry.
+    """
+    if any(ord(character) < 0x21 or ord(character) == 0x7F for character in url):
+        return "holds a space or a control character"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        return str(error).lower()
+    if parts.scheme not in {"http", "https"}:
+        return f"begins with {parts.scheme + ':' if parts.scheme else 'no scheme'}; " + (
+            "allowed are http: and https:"
+        )
+    if "@" in parts.netloc or "\\" in parts.netloc:
+        return "holds a user name or password; give credentials as basic_auth"
+    if not parts.hostname:
+        return "names no host"
+    if port == 0:
+        return "names port 0; allowed are 1 to 65535"
+    return None
