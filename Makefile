@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock fmt lint lint-style lint-types lint-imports lint-names test bench run demo check clean
+.PHONY: help setup lock upgrade fmt lint lint-style lint-types lint-imports lint-names test bench run demo check clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)$$/make \1|\2/p' Makefile | \
@@ -25,9 +25,14 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lock: $(READY) ## resolve pyproject.toml anew into requirements.lock
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--upgrade --system-certs --quiet --custom-compile-command "make lock" --output-file requirements.lock
+LOCK := $(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	--system-certs --quiet --custom-compile-command "make lock" --output-file requirements.lock
+
+lock: $(READY) ## bring requirements.lock in step with pyproject.toml, keeping versions where it can
+	$(LOCK)
+
+upgrade: $(READY) ## lock the newest versions that pyproject.toml allows
+	$(LOCK) --upgrade
 
 fmt: $(READY) ## put the code into shape
 	$(BIN)/ruff check --fix-only --exit-zero
@@ -52,7 +57,7 @@ test: $(READY) ## run every test
 	$(BIN)/python -m pytest
 
 bench: $(READY) ## measure; no part of the tests
-	$(BIN)/python -m pytest tests/bench --override-ini=python_files='bench_*.py' --timeout=0 --capture=no
+	$(BIN)/python -m pytest tests/bench --override-ini=python_files='bench_*.py' -p no:randomly --timeout=0 --capture=no
 
 run: $(READY) ## start the service with config/fettle.yml
 	$(BIN)/fettle run
