@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -202,10 +203,10 @@ def test_the_glossary_has_every_forbidden_word() -> None:
     assert not missing, f"not in the glossary's column of words to avoid: {missing}"
 
 
-def declared() -> list[Requirement]:
+def declared(*, dev: bool = True) -> list[Requirement]:
     project = tomllib.loads(read("pyproject.toml"))["project"]
-    extras = [line for extra in project["optional-dependencies"].values() for line in extra]
-    return [Requirement(line) for line in project["dependencies"] + extras]
+    lines = project["dependencies"] + (project["optional-dependencies"]["dev"] if dev else [])
+    return [Requirement(line) for line in lines]
 
 
 def locked() -> dict[str, str]:
@@ -221,6 +222,20 @@ def test_the_lock_is_in_step_with_the_project() -> None:
         if not requirement.specifier.contains(pins.get(canonicalize_name(requirement.name), "0"))
     ]
     assert not faults, tell([*faults, "run: make lock"])
+
+
+@pytest.mark.parametrize(("files", "dev"), [(PRODUCT, False), (SOURCES, True)])
+def test_every_library_imported_is_declared(files: list[str], dev: bool) -> None:
+    ours = {"monitor", "tickets", "tests", "dashboards"}
+    homes = packages_distributions()
+    names = {canonicalize_name(requirement.name) for requirement in declared(dev=dev)}
+    faults = [
+        f"{file} imports {library}, which pyproject.toml does not declare"
+        for file in files
+        for library in rules.imported_libraries(ast.parse(read(file))) - ours
+        if not names & {canonicalize_name(home) for home in homes.get(library, [])}
+    ]
+    assert not faults, tell(faults)
 
 
 def test_every_declared_requirement_has_a_lower_bound() -> None:
