@@ -32,6 +32,7 @@ from tickets.setting_types import (
     WebUrl,
     between,
     did_you_mean,
+    from_text,
 )
 
 _LEAP_YEAR = 2000
@@ -39,13 +40,10 @@ _CLOSURE_DAY = re.compile(r"([0-9]{4}-)?[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        near = did_you_mean(name, zoneinfo.available_timezones())
-        raise ValueError(
-            f"{shown(name)} is not a time zone of the tz database, such as Europe/London{near}"
-        ) from None
+    zones = zoneinfo.available_timezones()
+    if name not in zones:
+        near = did_you_mean(name, zones)
+        raise ValueError(f"{shown(name)} is not a time zone, such as Europe/London{near}")
     return name
 
 
@@ -95,10 +93,14 @@ class ExtraHoliday(Section):
     name: Line = Field(description="Its name, as mails and pages say it.")
 
 
+def _country(text: str) -> str | None:
+    return None if text.lower() == "none" else text.upper()
+
+
 class HolidaySettings(Section):
     """Public holidays: local dates without support hours."""
 
-    country: str = Field(
+    country: Annotated[str | None, from_text(_country)] = Field(
         default="GB",
         description="Country whose public holidays count, as two letters (ISO 3166); none for no "
         "public holidays.",
@@ -163,8 +165,9 @@ class TargetSettings(Section):
     )
     counted_in: CountedIn = Field(
         default=CountedIn.SUPPORT_DAYS,
-        description="support_hours: the clock runs in support hours only. support_days: 24h of "
-        "the promise are one day with support hours, at the same time of day.",
+        description="support_hours: time counts while support is open. support_days: each 24h of "
+        "the promise is one day with support hours, at the same time of day. clock_then_roll: all "
+        "time counts, and a deadline out of hours moves to the next opening.",
     )
     met_by: MetBy = Field(
         default=MetBy.REPLY,
