@@ -202,7 +202,7 @@ def _ticket_view(row: TicketRow, promise: PromiseRow, assignee: str | None) -> T
     )
 
 
-def list_queue(tx: Session, wanted: QueueFilter = QueueFilter()) -> Sequence[TicketView]:  # noqa: B008 (frozen)
+def list_queue(tx: Session, wanted: QueueFilter = QueueFilter()) -> Sequence[TicketView]:
     """Return the tickets with work outstanding: unanswered first, by deadline; then the others."""
     query = _ticket_select().where(col(TicketRow.status).in_([*OPEN_STATUSES]))
     query = _filtered(query, wanted).order_by(
@@ -214,7 +214,7 @@ def list_queue(tx: Session, wanted: QueueFilter = QueueFilter()) -> Sequence[Tic
     return [_ticket_view(*row) for row in rows]
 
 
-def list_finished(tx: Session, wanted: QueueFilter = QueueFilter()) -> Sequence[TicketView]:  # noqa: B008 (frozen)
+def list_finished(tx: Session, wanted: QueueFilter = QueueFilter()) -> Sequence[TicketView]:
     """Return resolved and closed tickets, the newest first."""
     query = _ticket_select().where(col(TicketRow.status).in_([Status.RESOLVED, Status.CLOSED]))
     query = _filtered(query, wanted).order_by(col(TicketRow.id).desc())
@@ -241,6 +241,22 @@ def _filtered(query: _TicketSelect, wanted: QueueFilter) -> _TicketSelect:
             )
         )
     return query
+
+
+def count_queue(tx: Session) -> int:
+    """Count the tickets that ``list_queue`` would list without a filter."""
+    open_tickets = col(TicketRow.status).in_([*OPEN_STATUSES])
+    return tx.exec(select(sa.func.count()).select_from(TicketRow).where(open_tickets)).one()
+
+
+def list_clients(tx: Session) -> Sequence[tuple[str, str]]:
+    """Return slug and name of every client that has a ticket, by name.
+
+    A client that was renamed since appears once, under the name on its newest ticket.
+    """
+    newest = select(sa.func.max(col(TicketRow.id))).group_by(col(TicketRow.client))
+    query = select(TicketRow.client, TicketRow.client_name).where(col(TicketRow.id).in_(newest))
+    return tx.exec(query.order_by(sa.func.lower(col(TicketRow.client_name)))).all()
 
 
 def get_ticket_page(tx: Session, ref: str) -> TicketPage:
@@ -288,6 +304,12 @@ def list_messages(tx: Session, *, state: MessageState | None = None) -> Sequence
     return [_message_view(message) for message in tx.exec(query).all()]
 
 
+def count_undelivered(tx: Session) -> int:
+    """Count the messages that will never arrive unless somebody does something."""
+    dead = col(MessageRow.state) == MessageState.DEAD
+    return tx.exec(select(sa.func.count()).select_from(MessageRow).where(dead)).one()
+
+
 def _message_view(row: MessageRow) -> MessageView:
     return MessageView(
         id=row.id or 0,
@@ -319,7 +341,7 @@ class TicketFigures:
     breaches: Mapping[Priority, int]
     next_deadline: Mapping[Priority, datetime]
     sent: Mapping[Notice, int]
-    failures: Mapping[tuple[Notice, FailureReason], int]
+    failures: Mapping[tuple[Notice, FailureReason | None], int]
     messages: Mapping[str, int]
     oldest_pending: datetime | None
 
