@@ -1,0 +1,123 @@
+"""What the desk is built from, and what each of its pages is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from tickets import queries
+from tickets.accounts import SignedIn
+from tickets.clock import Clock
+from tickets.desk.watch import Watch, WatchSummary
+from tickets.policy import Policy
+from tickets.rules.staff import may_act
+from tickets.rules.words import (
+    describe_support,
+    describe_time_left,
+    format_clock,
+    format_date,
+    format_duration,
+    format_hours,
+    format_instant,
+    format_short,
+)
+from tickets.store import Session, Store
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskContext:
+    """The parts that the desk works with; ``version`` is the product's own.
+
+    How browsers reach the desk is ``policy.base_url``: with https its cookie is bound to the host.
+    """
+
+    store: Store
+    policy: Policy
+    clock: Clock
+    watch: Watch
+    version: str
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach the desk by https."""
+        return self.policy.base_url.lower().startswith("https:")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Instants and durations in words for one page: all of it as seen at ``now``."""
+
+    policy: Policy
+    now: datetime
+
+    def clock(self, at: datetime) -> str:
+        """Return the time of day, ``10:05``."""
+        return format_clock(at, self.policy.zone)
+
+    def seconds(self, at: datetime) -> str:
+        """Return the time of day to the second, ``10:05:07``."""
+        return f"{self.clock(at)}:{at.second:02}"
+
+    def day(self, at: datetime) -> str:
+        """Return the local date, ``Mon 9 Mar 2026``."""
+        return format_date(at.astimezone(self.policy.zone).date())
+
+    def short(self, at: datetime) -> str:
+        """Return an instant as short as today leaves it plain, ``Thu 13:10``."""
+        return format_short(at, now=self.now, zone=self.policy.zone)
+
+    def full(self, at: datetime) -> str:
+        """Return an instant with date, time and zone, ``Mon 9 Mar 2026 09:30 GMT``."""
+        return format_instant(at, self.policy.zone)
+
+    def left(self, respond_by: datetime) -> str:
+        """Return the support time left, ``18 min``, or ``12 min over``."""
+        return describe_time_left(self.policy.hours, now=self.now, respond_by=respond_by)
+
+    def since(self, at: datetime) -> str:
+        """Return the plain time since ``at``, ``2 h 5 min``."""
+        return format_duration(self.now - at)
+
+    def span(self, duration: timedelta) -> str:
+        """Return support time, ``1 h 5 min``."""
+        return format_hours(duration)
+
+    def support(self) -> str:
+        """Return whether support is open, ``open until 17:00``."""
+        return describe_support(self.policy.hours, now=self.now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What stands around a page: who reads it, how the sites stand, how much waits."""
+
+    me: SignedIn
+    summary: WatchSummary
+    waiting: int
+    undelivered: int
+
+    @property
+    def may_act(self) -> bool:
+        """Whether the reader may change tickets."""
+        return may_act(self.me.staff.role)
+
+
+async def read_page(
+    context: DeskContext, me: SignedIn, work: Callable[[Session], Result]
+) -> tuple[Frame, Result]:
+    """Read a page's frame and what ``work`` reads in one transaction, off the event loop."""
+
+    def read(tx: Session) -> tuple[Frame, Result]:
+        frame = Frame(
+            me=me,
+            summary=context.watch.summary(tx),
+            waiting=queries.count_queue(tx),
+            undelivered=queries.count_undelivered(tx),
+        )
+        return frame, work(tx)
+
+    return await context.store.aread(read)
