@@ -10,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
+from typing import TypeVar
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Keys of a week, Monday first, as ``date.weekday`` counts."""
 
 WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+DayKey = TypeVar("DayKey", bound=str)
 
 _DAY = timedelta(days=1)
 _INTERVAL = re.compile(r"\s*(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})\s*", re.ASCII)
@@ -73,7 +76,7 @@ def check_day(intervals: Sequence[Interval]) -> tuple[Interval, ...]:
     return ordered
 
 
-def parse_week(week: Mapping[str, Sequence[str]]) -> dict[str, tuple[Interval, ...]]:
+def parse_week(week: Mapping[DayKey, Sequence[str]]) -> dict[str, tuple[Interval, ...]]:
     """Return a written week (``{"mon": ["09:00-17:00"], ...}``) as intervals per weekday.
 
     Days that are not named have no support hours. Raises ``ValueError`` that names the day.
