@@ -99,9 +99,7 @@ class IncidentRow(Row, table=True):
     started_at: datetime = Field(sa_type=Instant)
     opened_at: datetime = Field(sa_type=Instant)
     ended_at: datetime | None = Field(default=None, sa_type=Instant)
-    ended_as: IncidentEnd | None = Field(
-        default=None, sa_type=stored_enum(IncidentEnd, "ended_as")
-    )
+    ended_as: IncidentEnd | None = Field(default=None, sa_type=stored_enum(IncidentEnd, "ended_as"))
     ticket_id: int = Field(foreign_key="ticket.id", unique=True)
 
 

@@ -1,7 +1,8 @@
 """The outbox: messages written in the transaction of their cause, claimed and settled after.
 
-Every function needs an open write transaction. Delivery is at least once: a message becomes ``sent``
-only when the mail server has taken it, and every attempt carries the same Message-ID and Date.
+Every function needs an open write transaction. Delivery is at least once: a message becomes
+``sent`` only when the mail server has taken it, and every attempt carries the same Message-ID and
+Date.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class TicketRow(Row, table=True):
     ``version`` equals the number of the newest entry: every change adds one of each. ``key`` is
     what makes two reports the same ticket; at most one ticket that is not closed carries it.
     Names of client and site stay as they were when the ticket opened. ``evidence`` is what was
-    seen, as rows for the desk (see ``tickets.actions.Evidence``).
+    seen, as rows for the desk (see ``tickets.rules.evidence``).
     """
 
     __table_args__ = (
@@ -93,7 +93,7 @@ class TicketRow(Row, table=True):
 class PromiseRow(Row, table=True):
     """The response target as it stood when a ticket opened or reopened; its deadline is frozen.
 
-    ``target_seconds`` is counted in ``counted_in``. ``answered_at`` is when a person answered, whether
+    ``target_seconds`` is counted in ``counted_in``. ``answered_at`` is when a person answered,
     in time or not; ``breached_at`` is set once, when the deadline passed unanswered.
     """
 

@@ -14,8 +14,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from tickets.errors import Misconfigured, Unavailable
 from tickets.errors import Fault as ConfigurationFault
+from tickets.errors import Misconfigured, Unavailable
 from tickets.store import Store
 
 _LOCK = 0x_FE77_1E  # an arbitrary number that all our processes agree on

@@ -5,10 +5,11 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
-import monitor.tables
-import tickets.tables
+from monitor.tables import SiteRow
+from tickets.tables import TicketRow
 
-__all__ = ["monitor", "tickets"]
+# Importing the row modules is what fills the metadata.
+assert {SiteRow.__tablename__, TicketRow.__tablename__} <= set(SQLModel.metadata.tables)
 
 context.configure(
     connection=context.config.attributes["connection"],

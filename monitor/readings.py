@@ -1,0 +1,202 @@
+"""Observations folded in memory and flushed every few seconds in one transaction.
+
+A healthy probe thus costs no transaction of its own. What a crash loses is a few seconds of counts;
+transitions never wait here, they go through the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from monitor.rules.observation import Certificate, Observation
+from monitor.rules.verdict import Judgement, Verdict
+from monitor.tables import SightingRow
+
+Document = dict[str, Any]
+
+
+def observation_document(observation: Observation, judgement: Judgement) -> Document:
+    """Return what is kept of an observation as a JSON document; instants are ISO 8601 text."""
+    return {
+        "started_at": observation.started_at.isoformat(),
+        "verdict": judgement.verdict.value,
+        "cause": judgement.cause.value if judgement.cause else None,
+        "message": judgement.message,
+        "duration_seconds": round(observation.duration_seconds, 6),
+        "phases": {name: round(value, 6) for name, value in asdict(observation.phases).items()},
+        "http_status": observation.http_status,
+        "http_version": observation.http_version,
+        "final_url": observation.final_url,
+        "redirects": max(len(observation.hops) - 1, 0),
+        "remote_address": observation.remote_address,
+        "body_bytes": observation.body_bytes,
+        "content_length": observation.content_length,
+        "tls_version": observation.tls_version,
+        "tls_cipher": observation.tls_cipher,
+        "certificate": _certificate_document(observation.certificate),
+        "headers": dict(observation.headers),
+        "title": observation.title,
+    }
+
+
+def _certificate_document(certificate: Certificate | None) -> Document | None:
+    if certificate is None:
+        return None
+    document = asdict(certificate)
+    document["not_after"] = certificate.not_after.isoformat()
+    document["earliest_not_after"] = certificate.earliest_not_after.isoformat()
+    document["names"] = list(certificate.names)
+    return document
+
+
+@dataclass(slots=True)
+class _Fold:
+    """What has been seen of one site since the last flush."""
+
+    latest: Observation | None = None
+    judgement: Judgement | None = None
+    good: Observation | None = None
+    good_judgement: Judgement | None = None
+    observed_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    failures_in_row: int = 0
+    up: int = 0
+    slow: int = 0
+    down: int = 0
+    unknown: int = 0
+    missed: int = 0
+
+    def followed_by(self, newer: _Fold) -> _Fold:
+        """Return this fold and a later one of the same site as one."""
+        return _Fold(
+            latest=newer.latest or self.latest,
+            judgement=newer.judgement or self.judgement,
+            good=newer.good or self.good,
+            good_judgement=newer.good_judgement or self.good_judgement,
+            observed_at=newer.observed_at or self.observed_at,
+            succeeded_at=newer.succeeded_at or self.succeeded_at,
+            failures_in_row=newer.failures_in_row,
+            up=self.up + newer.up,
+            slow=self.slow + newer.slow,
+            down=self.down + newer.down,
+            unknown=self.unknown + newer.unknown,
+            missed=self.missed + newer.missed,
+        )
+
+
+class Readings:
+    """Folds the observations of one location; used from the event loop only."""
+
+    def __init__(self, location: str) -> None:
+        self._location = location
+        self._folds: dict[str, _Fold] = {}
+        self._failures: dict[str, int] = {}
+
+    def add(
+        self, site: str, observation: Observation, judgement: Judgement, *, ended_at: datetime
+    ) -> None:
+        """Fold one observation of ``site`` that ended at ``ended_at``."""
+        fold = self._folds.setdefault(site, _Fold())
+        fold.latest, fold.judgement, fold.observed_at = observation, judgement, ended_at
+        failures = self._failures.get(site, 0)
+        match judgement.verdict:
+            case Verdict.UP | Verdict.SLOW:
+                failures = 0
+                fold.succeeded_at = ended_at
+                if judgement.verdict is Verdict.UP:
+                    fold.up += 1
+                    fold.good, fold.good_judgement = observation, judgement
+                else:
+                    fold.slow += 1
+            case Verdict.DOWN:
+                failures += 1
+                fold.down += 1
+            case Verdict.UNKNOWN:
+                fold.unknown += 1
+        self._failures[site] = fold.failures_in_row = failures
+
+    def miss(self, site: str, slots: int = 1) -> None:
+        """Count slots of ``site`` that could not be probed in time."""
+        fold = self._folds.setdefault(site, _Fold())
+        fold.missed += slots
+        fold.failures_in_row = self._failures.get(site, 0)
+
+    async def flush(self, write: Callable[[list[Document]], Awaitable[None]]) -> None:
+        """Hand what was folded to ``write`` (see ``store_changes``); keep it if that fails."""
+        folds, self._folds = self._folds, {}
+        if not folds:
+            return
+        try:
+            await write([self._change(site, fold) for site, fold in folds.items()])
+        except BaseException:
+            for site, fold in folds.items():
+                newer = self._folds.get(site)
+                self._folds[site] = fold if newer is None else fold.followed_by(newer)
+            raise
+
+    def _change(self, site: str, fold: _Fold) -> Document:
+        change: Document = {
+            "the_site": site,
+            "the_location": self._location,
+            "up": fold.up,
+            "slow": fold.slow,
+            "down": fold.down,
+            "unknown": fold.unknown,
+            "missed": fold.missed,
+            "failures": fold.failures_in_row,
+        }
+        if fold.latest is not None and fold.judgement is not None:
+            change |= {
+                "verdict": fold.judgement.verdict,
+                "cause": fold.judgement.cause,
+                "message": fold.judgement.message,
+                "observed_at": fold.observed_at,
+                "observation": observation_document(fold.latest, fold.judgement),
+            }
+        if fold.succeeded_at is not None:
+            change["succeeded_at"] = fold.succeeded_at
+        if fold.good is not None and fold.good_judgement is not None:
+            change["last_good"] = observation_document(fold.good, fold.good_judgement)
+        return change
+
+
+def store_changes(tx: Session, changes: Iterable[Document]) -> None:
+    """Write folded changes; needs an open write transaction. Unknown sites are passed over."""
+    by_shape: dict[frozenset[str], list[Document]] = {}
+    for change in changes:
+        by_shape.setdefault(frozenset(change), []).append(change)
+    for shape, group in by_shape.items():
+        tx.connection().execute(_update(shape), group)
+
+
+_COPIED = ("verdict", "cause", "message", "observed_at", "observation", "succeeded_at", "last_good")
+
+
+def _update(shape: frozenset[str]) -> sa.Update:
+    counts = {
+        f"{name}_count": getattr(SightingRow, f"{name}_count") + sa.bindparam(name)
+        for name in ("up", "slow", "down", "unknown", "missed")
+    }
+    copied: dict[str, sa.BindParameter[Any]] = {
+        name: sa.bindparam(name) for name in _COPIED if name in shape
+    }
+    return (
+        sa.update(SightingRow)
+        .where(
+            col(SightingRow.site) == sa.bindparam("the_site"),
+            col(SightingRow.location) == sa.bindparam("the_location"),
+        )
+        .values(**counts, **copied, failures_in_row=sa.bindparam("failures"))
+    )
+
+
+def load_sightings(tx: Session, location: str) -> dict[str, SightingRow]:
+    """Return the sightings of ``location`` by site slug."""
+    rows = tx.exec(select(SightingRow).where(col(SightingRow.location) == location)).all()
+    return {row.site: row for row in rows}

@@ -1,0 +1,142 @@
+"""What an incident does to its ticket: it recovers, relapses, worsens, is given up.
+
+These are a machine's facts. Whether the work is done is for people to say (decision 8): recovery
+never resolves a ticket. Every function needs the open write transaction of its caller.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from tickets.actions import reopen
+from tickets.errors import Conflict
+from tickets.history import MONITOR, SWEEP, get_ticket, record
+from tickets.notices import carers, tell
+from tickets.policy import Policy
+from tickets.promises import promise_facts, promise_of
+from tickets.rules.notice import Notice
+from tickets.rules.ticket import Action, Category, Status, reference
+from tickets.tables import TicketRow
+
+
+def recover(
+    tx: Session,
+    policy: Policy,
+    ticket_id: int,
+    *,
+    since: datetime,
+    until: datetime,
+    is_told: bool,
+    at: datetime,
+) -> TicketRow:
+    """Record that the probes see the site well again; the ticket stays with the people.
+
+    ``since`` and ``until`` bound the incident. If ``is_told``, contacts hear of it, and the
+    assignee or else duty.
+    """
+    ticket = get_ticket(tx, reference(ticket_id))
+    record(
+        tx,
+        ticket,
+        action=Action.RECOVER,
+        actor=MONITOR,
+        at=at,
+        text="The site answers well again",
+        columns={"recovered_at": at},
+    )
+    if not is_told:
+        return ticket
+    contacts = policy.contacts_of(ticket.client).incidents
+    tell(
+        tx,
+        policy,
+        ticket,
+        notice=Notice.RECOVERED,
+        recipients=(*contacts, *carers(tx, policy, ticket)),
+        facts={
+            "since": since.isoformat(),
+            "until": until.isoformat(),
+            "duration_seconds": max((until - since).total_seconds(), 0.0),
+            "is_outstanding": ticket.status not in {Status.RESOLVED, Status.CLOSED},
+        },
+        actor=MONITOR,
+        at=at,
+    )
+    return ticket
+
+
+def relapse(
+    tx: Session, policy: Policy, ticket_id: int, *, message: str, at: datetime
+) -> TicketRow:
+    """Record that the same incident goes on: no new ticket and no mail.
+
+    A ticket that was resolved meanwhile is reopened instead, with a new promise, and people are
+    told. Raises ``Conflict`` when the ticket is closed.
+    """
+    ticket = get_ticket(tx, reference(ticket_id))
+    if ticket.status is Status.RESOLVED:
+        reason = f"It happens again: {message}"
+        return reopen(tx, policy, reference(ticket_id), reason=reason, actor=MONITOR, at=at)
+    if ticket.status is Status.CLOSED:
+        raise Conflict(f"{reference(ticket_id)} is closed and cannot take up a relapse")
+    record(
+        tx,
+        ticket,
+        action=Action.RELAPSE,
+        actor=MONITOR,
+        at=at,
+        text=message,
+        columns={"recovered_at": None},
+    )
+    return ticket
+
+
+def worsen(
+    tx: Session,
+    policy: Policy,
+    ticket_id: int,
+    *,
+    title: str,
+    what: str,
+    message: str,
+    since: datetime,
+    at: datetime,
+) -> TicketRow:
+    """Record that a slow site is now down: same ticket, same promise; people are told."""
+    ticket = get_ticket(tx, reference(ticket_id))
+    record(
+        tx,
+        ticket,
+        action=Action.WORSEN,
+        actor=MONITOR,
+        at=at,
+        text=message,
+        columns={"title": title, "category": Category.OUTAGE},
+    )
+    facts = promise_facts(policy, promise_of(tx, ticket), at) | {
+        "what": what,
+        "message": message,
+        "since": since.isoformat(),
+    }
+    contacts = policy.contacts_of(ticket.client).incidents
+    tell(
+        tx,
+        policy,
+        ticket,
+        notice=Notice.DOWN,
+        recipients=(*contacts, *carers(tx, policy, ticket)),
+        facts=facts,
+        actor=MONITOR,
+        at=at,
+    )
+    return ticket
+
+
+def unwatch(tx: Session, ticket_id: int, *, at: datetime) -> TicketRow:
+    """Record that the site is no longer watched: its incident ended, the ticket stays."""
+    ticket = get_ticket(tx, reference(ticket_id))
+    text = "The site is no longer watched: it was removed from the configuration"
+    record(tx, ticket, action=Action.UNWATCH, actor=SWEEP, at=at, text=text, is_visible=False)
+    return ticket

@@ -1,0 +1,102 @@
+"""Passes over due rows: promises whose deadline passed, resolved tickets that may close.
+
+Each row is handled in a transaction of its own and by a conditional change, so that a pass can be
+repeated, run twice at once, or be killed in the middle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import structlog
+from sqlmodel import Session, col, select
+
+from tickets.actions import close
+from tickets.errors import Unavailable
+from tickets.history import SWEEP, get_ticket
+from tickets.policy import Policy
+from tickets.promises import breach
+from tickets.rules.ticket import OPEN_STATUSES, Outcome, Status, reference
+from tickets.store import Store
+from tickets.tables import PromiseRow, TicketRow
+
+log = structlog.get_logger()
+
+CLOSE_AFTER_DAYS = 5
+"""Support days after which a resolved ticket closes by itself (contract, section 3)."""
+
+MOST_ROWS = 500
+"""Rows that one pass handles; the next pass goes on."""
+
+
+async def sweep(store: Store, policy: Policy, *, now: datetime) -> None:
+    """Make one pass; opens its own transactions. Raises ``Unavailable`` if the store is away."""
+    for ticket_id in await store.aread(lambda tx: _list_breached(tx, now)):
+        await _one(store, ticket_id, lambda tx, id_=ticket_id: _breach(tx, policy, id_, now))
+    for ticket_id in await store.aread(lambda tx: _list_closable(tx, policy, now)):
+        await _one(store, ticket_id, lambda tx, id_=ticket_id: _close(tx, policy, id_, now))
+
+
+async def _one(store: Store, ticket_id: int, change: Callable[[Session], None]) -> None:
+    try:
+        await store.awrite(change)
+    except Unavailable:
+        raise
+    except Exception:
+        # A loop edge: one row that cannot be handled must not stop the others.
+        log.exception("sweep.row_failed", ticket=reference(ticket_id))
+
+
+def _list_breached(tx: Session, now: datetime) -> Sequence[int]:
+    query = (
+        select(PromiseRow.ticket_id)
+        .join(
+            TicketRow,
+            (col(TicketRow.id) == col(PromiseRow.ticket_id))
+            & (col(TicketRow.promise_number) == col(PromiseRow.number)),
+        )
+        .where(
+            col(PromiseRow.answered_at).is_(None),
+            col(PromiseRow.breached_at).is_(None),
+            col(PromiseRow.respond_by) < now,
+            col(TicketRow.status).in_([*OPEN_STATUSES]),
+        )
+        .order_by(col(PromiseRow.respond_by))
+        .limit(MOST_ROWS)
+    )
+    return tx.exec(query).all()
+
+
+def _breach(tx: Session, policy: Policy, ticket_id: int, now: datetime) -> None:
+    if breach(tx, policy, ticket_id, at=now):
+        log.warning("sweep.promise_breached", ticket=reference(ticket_id))
+
+
+def _list_closable(tx: Session, policy: Policy, now: datetime) -> Sequence[int]:
+    query = (
+        select(TicketRow)
+        .where(col(TicketRow.status) == Status.RESOLVED)
+        .order_by(col(TicketRow.resolved_at))
+        .limit(MOST_ROWS)
+    )
+    return [
+        row.id
+        for row in tx.exec(query).all()
+        if row.id is not None and _may_close(row, policy, now)
+    ]
+
+
+def _may_close(ticket: TicketRow, policy: Policy, now: datetime) -> bool:
+    if ticket.status is not Status.RESOLVED or ticket.resolved_at is None:
+        return False
+    return policy.hours.add_days(ticket.resolved_at, CLOSE_AFTER_DAYS) <= now
+
+
+def _close(tx: Session, policy: Policy, ticket_id: int, now: datetime) -> None:
+    ticket = get_ticket(tx, reference(ticket_id))
+    if not _may_close(ticket, policy, now):
+        return
+    reason = f"Nothing more was heard for {CLOSE_AFTER_DAYS} support days after the resolution"
+    close(tx, reference(ticket_id), outcome=Outcome.FIXED, reason=reason, actor=SWEEP, at=now)
+    log.info("sweep.ticket_closed", ticket=reference(ticket_id))
