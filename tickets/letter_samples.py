@@ -1,0 +1,105 @@
+"""Every letter filled with sample facts: to look at, and to prove at start that each one works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from tickets.letter import Letter, Letters
+from tickets.rules.notice import Audience, Notice
+
+_COMMON: dict[str, object] = {
+    "reference": "T-1042",
+    "title": "Booking site is down",
+    "client_name": "Harbour Inns",
+    "site_name": "Booking site",
+    "site_url": "https://booking.harbourinns.example/",
+    "priority": "critical",
+    "agency_name": "Quayside Studio",
+    "zone": "Europe/London",
+    "desk_url": "https://desk.quayside.example/tickets/T-1042",
+    "at": "2026-03-09T09:04:41+00:00",
+}
+_PROMISE: dict[str, object] = {
+    "respond_by": "2026-03-09T10:04:41+00:00",
+    "is_support_open": True,
+    "resumes_at": None,
+}
+_SEEN: dict[str, object] = {
+    "what": "is not answering",
+    "message": "connection refused by 203.0.113.7 on port 443",
+    "since": "2026-03-09T09:04:10+00:00",
+}
+
+SAMPLE_FACTS = MappingProxyType(
+    {
+        Notice.DOWN: _COMMON | _PROMISE | _SEEN,
+        Notice.SLOW: _COMMON
+        | {
+            "at": "2026-03-06T21:47:30+00:00",
+            "title": "Booking site is slow",
+            "what": "is answering much more slowly than it should",
+            "message": "answered in 6.2 s; slow after 3 s",
+            "since": "2026-03-06T21:43:00+00:00",
+            "respond_by": "2026-03-09T10:00:00+00:00",
+            "is_support_open": False,
+            "resumes_at": "2026-03-09T09:00:00+00:00",
+        },
+        Notice.RECOVERED: _COMMON
+        | {
+            "at": "2026-03-09T09:20:22+00:00",
+            "since": "2026-03-09T09:04:10+00:00",
+            "until": "2026-03-09T09:20:10+00:00",
+            "duration_seconds": 960.0,
+            "is_outstanding": True,
+        },
+        Notice.ACKNOWLEDGED: _COMMON
+        | {
+            "at": "2026-03-09T09:12:05+00:00",
+            "by": "Sam Okafor",
+            "next_word_by": "2026-03-09T10:12:05+00:00",
+        },
+        Notice.REPLY: _COMMON
+        | {
+            "at": "2026-03-09T09:31:00+00:00",
+            "by": "Sam Okafor",
+            "text": "The host restarted the server at 09:02 and its database did not come back.\n\n"
+            "We have started it by hand and are checking that no booking was lost.",
+            "next_word_by": "2026-03-09T10:31:00+00:00",
+        },
+        Notice.RESOLVED: _COMMON
+        | {
+            "at": "2026-03-09T10:05:00+00:00",
+            "by": "Sam Okafor",
+            "cause": "The host restarted the server without warning and its database did not start.",
+            "done": "We started the database, checked that no booking was lost, and set it to start "
+            "by itself from now on.",
+        },
+        Notice.REOPENED: _COMMON
+        | _PROMISE
+        | {"message": "It happens again: connection refused by 203.0.113.7 on port 443"},
+        Notice.BREACHED: _COMMON | _PROMISE | {"at": "2026-03-09T10:05:00+00:00"},
+    }
+)
+"""Facts of one message for each notice, as ``tickets.actions`` writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleLetter:
+    """One letter as it would go out."""
+
+    notice: Notice
+    audience: Audience
+    letter: Letter
+
+
+def preview_letters(letters: Letters) -> Iterator[SampleLetter]:
+    """Yield every notice for every audience with sample facts.
+
+    Raises ``LetterFailed`` at the first letter that cannot be written.
+    """
+    for notice in Notice:
+        for audience in Audience:
+            letter = letters.write(notice, audience, SAMPLE_FACTS[notice])
+            yield SampleLetter(notice, audience, letter)
