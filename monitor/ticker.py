@@ -12,6 +12,7 @@ import heapq
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
@@ -35,7 +36,7 @@ LATENESS_EDGES = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 class Prober(Protocol):
     """Probes one site once; a site that does not answer is an observation, never an error."""
 
-    async def probe(self, site: Site, *, started_at: Any) -> Observation:
+    async def probe(self, site: Site, *, started_at: datetime) -> Observation:
         """Return what one probe of ``site`` saw."""
         ...
 
@@ -126,10 +127,12 @@ class Ticker:
         self._again: list[tuple[float, str]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.figures = Figures()
+        self.ticked_at: datetime | None = None
 
     async def tick(self) -> None:
         """Launch every probe that has come due since the last tick."""
         now = self._clock.monotonic()
+        self.ticked_at = self._clock.now()
         position = int(self._offset + now)
         sites, missed = self._wheel.due(self._position, position)
         self._position = position

@@ -1,0 +1,42 @@
+"""The role that delivers the outbox and sweeps over due rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from monitor.jobs import Jobs
+from monitor.service import Part, build_policy, run_together
+from monitor.settings import Settings
+from tickets.clock import Clock
+from tickets.delivery import Delivery
+from tickets.store import Store
+from tickets.sweep import sweep
+
+SWEEP_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRole:
+    """Delivers the outbox and sweeps over due rows."""
+
+    settings: Settings
+    clock: Clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver and sweep until ``stop`` is set; messages in hand are finished first."""
+        store = Store(self.settings.store.url)
+        try:
+            await run_together(stop, *delivery_parts(store, self.settings, clock=self.clock))
+        finally:
+            store.close()
+
+
+def delivery_parts(store: Store, settings: Settings, *, clock: Clock) -> Sequence[Part]:
+    """Return delivery and sweep as parts that run until told to stop."""
+    policy = build_policy(settings, clock=clock)
+    delivery = Delivery(store=store, clock=clock)
+    jobs = Jobs(clock)
+    jobs.every(SWEEP_SECONDS, "sweep", lambda: sweep(store, policy, now=clock.now()))
+    return delivery.run, jobs.run

@@ -1,0 +1,46 @@
+"""The role that serves the desk, the metrics and the health pages."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from monitor.metrics import MetricsPage
+from monitor.roles.delivery import delivery_parts
+from monitor.service import build_policy, run_together
+from monitor.settings import Settings
+from monitor.web import Web, create_app, serve
+from tickets.clock import Clock
+from tickets.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskRole:
+    """Serves the desk, the metrics and the health pages; delivers and sweeps as well."""
+
+    settings: Settings
+    clock: Clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve, deliver and sweep until ``stop`` is set."""
+        settings, clock = self.settings, self.clock
+        store = Store(settings.store.url)
+        app = create_app(
+            Web(
+                store=store,
+                policy=build_policy(settings, clock=clock),
+                clock=clock,
+                metrics=MetricsPage(store, settings, clock=clock),
+                version=version("fettle"),
+            )
+        )
+        listen = settings.web.listen
+        try:
+            await run_together(
+                stop,
+                lambda ending: serve(app, host=listen.host, port=listen.port, stop=ending),
+                *delivery_parts(store, settings, clock=clock),
+            )
+        finally:
+            store.close()

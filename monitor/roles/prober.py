@@ -1,0 +1,174 @@
+"""The role that probes the sites of one location and records what it confirms."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+from sqlmodel import Session
+
+from monitor import lease
+from monitor.canary import Canaries
+from monitor.jobs import Jobs
+from monitor.ledger import Confirmed, IncidentPolicy, Ledger
+from monitor.loop_lag import LoopLag
+from monitor.prober import Prober
+from monitor.readings import Document, Readings, load_sightings, store_changes
+from monitor.rules.streak import Streak
+from monitor.rules.verdict import Verdict
+from monitor.service import build_policy
+from monitor.settings import Settings
+from monitor.sites import list_sites
+from monitor.tables import IncidentRow
+from monitor.ticker import Ticker, Watched
+from tickets.clock import Clock
+from tickets.rules.ticket import reference
+from tickets.store import Store
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 1
+FLUSH_SECONDS = 2
+RENEW_SECONDS = 5
+LEASE_RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProberRole:
+    """Probes the sites of one location and records what it confirms.
+
+    ``holder`` names the supervisor's run in the lease (see ``monitor.lease``).
+    """
+
+    settings: Settings
+    location: str
+    holder: str
+    clock: Clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Wait for the location's lease, then probe until ``stop`` is set.
+
+        Raises ``LeaseLost`` when another prober has taken over, and whatever a task died of.
+        """
+        store = Store(self.settings.store.url)
+        try:
+            fence = await self._wait_for_lease(store, stop)
+            if fence is not None:
+                await self._probe_until(stop, store, fence)
+        finally:
+            store.close()
+
+    async def _wait_for_lease(self, store: Store, stop: asyncio.Event) -> int | None:
+        is_waiting = False
+        while not stop.is_set():
+            fence = await store.awrite(
+                lambda tx: lease.acquire(
+                    tx, location=self.location, holder=self.holder, now=self.clock.now()
+                )
+            )
+            if fence is not None:
+                log.info("service.lease_acquired", location=self.location, fence=fence)
+                return fence
+            if not is_waiting:
+                is_waiting = True
+                log.warning("service.lease_awaited", location=self.location)
+            await _wait(stop, LEASE_RETRY_SECONDS)
+        return None
+
+    async def _probe_until(self, stop: asyncio.Event, store: Store, fence: int) -> None:
+        settings, clock = self.settings, self.clock
+        policy = build_policy(settings, clock=clock)
+        incidents = IncidentPolicy(
+            down=settings.incidents.down.priority,
+            slow=settings.incidents.slow.priority,
+            relapse_within=settings.incidents.relapse_within,
+        )
+        ledger = Ledger(policy=policy, incidents=incidents, location=self.location)
+        lag = LoopLag(clock)
+        prober = Prober(clock=clock, loop_lag=lag)
+        readings = Readings(self.location)
+
+        def record_in(tx: Session, confirmed: Confirmed) -> IncidentRow | None:
+            lease.check(tx, location=self.location, fence=fence)
+            return ledger.record(tx, confirmed, at=clock.now())
+
+        async def record(confirmed: Confirmed) -> None:
+            incident = await store.awrite(lambda tx: record_in(tx, confirmed))
+            _log_transition(confirmed, incident)
+
+        ticker = Ticker(
+            await store.aread(self._watched),
+            prober=prober,
+            excuser=Canaries(settings.probing.canaries, prober=prober, clock=clock),
+            readings=readings,
+            record=record,
+            clock=clock,
+            concurrency=settings.probing.concurrency,
+        )
+
+        async def write(changes: list[Document]) -> None:
+            await store.awrite(lambda tx: store_changes(tx, changes))
+
+        async def renew() -> None:
+            await store.awrite(
+                lambda tx: lease.renew(
+                    tx,
+                    location=self.location,
+                    fence=fence,
+                    now=clock.now(),
+                    ticked_at=ticker.ticked_at,
+                    figures=ticker.figures.document(),
+                )
+            )
+
+        jobs = Jobs(clock)
+        jobs.every(TICK_SECONDS, "tick", ticker.tick)
+        jobs.every(FLUSH_SECONDS, "flush", lambda: readings.flush(write))
+        jobs.every(RENEW_SECONDS, "renew", renew)
+        lag.start()
+        try:
+            await jobs.run(stop)
+        finally:
+            lag.stop()
+            await ticker.drain()
+            await prober.aclose()
+        await readings.flush(write)
+        await store.awrite(
+            lambda tx: lease.release(tx, location=self.location, fence=fence, now=clock.now())
+        )
+
+    def _watched(self, tx: Session) -> dict[str, Watched]:
+        sightings = load_sightings(tx, self.location)
+        names = {client.slug: client.name for client in self.settings.clients}
+        watched: dict[str, Watched] = {}
+        for site in list_sites(self.settings):
+            sighting = sightings.get(site.slug)
+            watched[site.slug] = Watched(
+                site=site,
+                client_name=names[site.client],
+                streak=Streak(settled=sighting.settled if sighting else None),
+                stored_good=sighting.last_good if sighting else None,
+            )
+        return watched
+
+
+def _log_transition(confirmed: Confirmed, incident: IncidentRow | None) -> None:
+    transition = confirmed.transition
+    log.log(
+        30 if transition.after is not Verdict.UP else 20,
+        "ledger.transition_recorded",
+        site=confirmed.site.slug,
+        before=transition.before,
+        after=transition.after,
+        cause=confirmed.judgement.cause,
+        since=transition.since.isoformat(),
+        ticket=None if incident is None else reference(incident.ticket_id),
+    )
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    """Wait until ``stop`` is set, at most ``seconds``."""
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait({waiting}, timeout=seconds)
+    waiting.cancel()

@@ -1,0 +1,96 @@
+"""The composition root: what every role is built from, and how its parts run together.
+
+Roles meet only in the store (decision 11). Each runs until it is told to stop; a part that dies
+stops the whole process, so that the supervisor starts it afresh.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from types import MappingProxyType
+from typing import Protocol
+
+from monitor.settings import MonitoredClient, Settings
+from monitor.site_rows import sync_sites
+from monitor.sites import list_sites
+from tickets.clock import Clock
+from tickets.holidays import build_support_hours, calendar_years
+from tickets.outbox import Recipient, staff_recipient
+from tickets.policy import ClientContacts, Policy
+from tickets.rules.notice import Audience
+from tickets.rules.ticket import Priority
+from tickets.store import Store
+
+
+class Role(Protocol):
+    """One role of the service: runs until told to stop, raises what it died of."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until ``stop`` is set."""
+
+
+Part = Callable[[asyncio.Event], Awaitable[None]]
+
+
+async def run_together(stop: asyncio.Event, *parts: Part) -> None:
+    """Run ``parts`` until ``stop`` is set; one that dies stops the others and is raised."""
+    ending = asyncio.Event()
+    tasks = [asyncio.ensure_future(part(ending)) for part in parts]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        ending.set()
+        stopping.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        task.result()
+
+
+def build_policy(settings: Settings, *, clock: Clock) -> Policy:
+    """Return the promises and addressees that the settings describe.
+
+    The calendar reaches from some years back to some ahead of today.
+    """
+    agency, channels = settings.agency, settings.staff_channels
+    first_year, last_year = calendar_years(clock.now().astimezone(agency.zone).date())
+    return Policy(
+        agency_name=agency.name,
+        zone=agency.zone,
+        mail_domain=agency.mail_from.rpartition("@")[2],
+        base_url=settings.web.base_url,
+        hours=build_support_hours(
+            settings.support, agency.timezone, first_year=first_year, last_year=last_year
+        ),
+        targets=settings.support.response.targets(),
+        update_every=settings.support.update_every[Priority.CRITICAL],
+        duty=tuple(staff_recipient(address) for address in channels.duty_addresses()),
+        lead=tuple(staff_recipient(address) for address in channels.lead_addresses()),
+        contacts=MappingProxyType({client.slug: _contacts(client) for client in settings.clients}),
+    )
+
+
+def _contacts(client: MonitoredClient) -> ClientContacts:
+    def wanting(wants: Sequence[bool]) -> tuple[Recipient, ...]:
+        pairs = zip(client.contacts, wants, strict=True)
+        return tuple(
+            Recipient(contact.name, contact.email, Audience.CLIENT)
+            for contact, is_wanted in pairs
+            if is_wanted
+        )
+
+    return ClientContacts(
+        incidents=wanting([contact.incidents for contact in client.contacts]),
+        tickets=wanting([contact.tickets for contact in client.contacts]),
+    )
+
+
+def prepare_store(store: Store, settings: Settings, *, location: str, clock: Clock) -> None:
+    """Make the store's sites those of the settings; opens its own transaction.
+
+    Run once at start, before any role. Raises ``Unavailable`` when the store does not answer.
+    """
+    names = {client.slug: client.name for client in settings.clients}
+    sites = [(site, names[site.client]) for site in list_sites(settings)]
+    store.write(lambda tx: sync_sites(tx, sites, location=location, at=clock.now()))

@@ -1,0 +1,140 @@
+"""The ASGI application: the desk, the metrics page and the health pages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from monitor.metrics import MetricsPage
+from monitor.queries import StoreWatch, readiness
+from tickets.clock import Clock
+from tickets.desk.app import desk_routes
+from tickets.desk.context import DeskContext
+from tickets.errors import Unavailable
+from tickets.policy import Policy
+from tickets.store import Store
+
+log = structlog.get_logger()
+
+BIND_FOR = 15.0
+"""Seconds for which a busy port is tried again: the desk before us may still be stopping."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """What the web pages are built from."""
+
+    store: Store
+    policy: Policy
+    clock: Clock
+    metrics: MetricsPage
+    version: str
+
+
+def create_app(web: Web) -> Starlette:
+    """Return the application; it opens nothing by itself."""
+
+    async def healthy(_request: Request) -> Response:
+        return PlainTextResponse("Fettle is running\n")
+
+    async def ready(_request: Request) -> Response:
+        try:
+            reasons = await web.store.aread(lambda tx: readiness(tx, now=web.clock.now()))
+        except Unavailable as error:
+            reasons = [str(error)]
+        is_ready = not reasons
+        return JSONResponse(
+            {"ready": is_ready, "reasons": reasons}, status_code=200 if is_ready else 503
+        )
+
+    async def metrics(request: Request) -> Response:
+        accept = request.headers.get("accept", "")
+        try:
+            page, content_type = await web.metrics.render(accept)
+        except Unavailable as error:
+            return PlainTextResponse(f"{error}\n", status_code=503)
+        return Response(page, headers={"content-type": content_type})
+
+    desk = DeskContext(
+        store=web.store,
+        policy=web.policy,
+        clock=web.clock,
+        watch=StoreWatch(clock=web.clock),
+        version=web.version,
+    )
+    return Starlette(
+        routes=[
+            Route("/-/healthy", healthy),
+            Route("/-/ready", ready),
+            Route("/metrics", metrics),
+            *desk_routes(desk),
+        ]
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the role's stop event decides."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: Starlette, *, host: str, port: int, stop: asyncio.Event) -> None:
+    """Serve ``app`` until ``stop`` is set, then let requests in hand finish for a few seconds.
+
+    Raises ``OSError`` when the address cannot be bound.
+    """
+    listener = await _bind(host, port, stop)
+    if listener is None:
+        return
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=5,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+    finally:
+        stopping.cancel()
+        listener.close()
+
+
+async def _bind(host: str, port: int, stop: asyncio.Event) -> socket.socket | None:
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + BIND_FOR
+    while not stop.is_set():
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError:
+            listener.close()
+            if loop.time() > give_up:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            log.info("web.listening", host=host, port=port)
+            return listener
+    return None
