@@ -1,0 +1,275 @@
+"""What the desk, the metrics and the readiness page read of the monitor's tables; nothing writes.
+
+Counts that only the metrics page asks for stand in ``figures``.
+
+Every function needs an open (read) transaction. Texts come from sites and are hostile.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from monitor.rules.observation import Cause
+from monitor.rules.verdict import Verdict
+from monitor.tables import IncidentKind, IncidentRow, ProberRow, SightingRow, SiteRow
+from tickets.clock import Clock
+from tickets.desk.watch import SiteState, SiteView, WatchSummary, badness
+from tickets.rules.message import MessageState
+from tickets.rules.ticket import OPEN_STATUSES, reference
+from tickets.rules.words import format_duration, format_instant
+from tickets.tables import MessageRow, TicketRow
+
+STALE_AFTER = 3
+"""Intervals after which the last probe of a site no longer says how it stands."""
+
+TICK_WITHIN = timedelta(seconds=5)
+"""How old the newest tick may be while the service is ready."""
+
+MESSAGE_WITHIN = timedelta(minutes=5)
+"""How long a message may be due while the service is ready."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What one location last saw of a site; ``observation`` is a document of ``readings``."""
+
+    location: str
+    settled: Verdict | None
+    settled_at: datetime | None
+    message: str
+    observed_at: datetime | None
+    succeeded_at: datetime | None
+    failures_in_row: int
+    up_count: int
+    slow_count: int
+    down_count: int
+    unknown_count: int
+    missed_count: int
+    observation: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A site that is watched, with what each location saw of it, in the order of their names."""
+
+    slug: str
+    client: str
+    client_name: str
+    name: str
+    url: str
+    interval: timedelta
+    timeout_seconds: float
+    slow_after_seconds: float
+    sightings: Sequence[Sighting]
+
+    def fresh(self, now: datetime) -> Sequence[Sighting]:
+        """Return the sightings whose last probe still counts at ``now``."""
+        return [s for s in self.sightings if is_fresh(s.observed_at, self.interval, now)]
+
+    def state(self, now: datetime) -> SiteState:
+        """Return how the site stands at ``now``: the worst that a location has settled on.
+
+        ``unknown`` while no location that still probes has settled on anything.
+        """
+        return worst_of([s.settled for s in self.fresh(now)])
+
+
+def is_fresh(observed_at: datetime | None, interval: timedelta, now: datetime) -> bool:
+    """Tell whether a probe that ended at ``observed_at`` still says how its site stands."""
+    return observed_at is not None and now - observed_at <= STALE_AFTER * interval
+
+
+def worst_of(settled: Sequence[Verdict | None]) -> SiteState:
+    """Return the worst of the verdicts that are settled, ``unknown`` if none is."""
+    states = [SiteState(verdict) for verdict in settled if verdict is not None]
+    return min(states, key=badness, default=SiteState.UNKNOWN)
+
+
+_FACTS = tuple(field.name for field in fields(Sighting))
+
+
+def list_standings(tx: Session) -> Sequence[Standing]:
+    """Return every site that is watched, in the order in which they were added."""
+    seen: dict[str, list[Sighting]] = {}
+    columns = [getattr(SightingRow, name) for name in _FACTS]
+    sightings = sa.select(col(SightingRow.site), *columns).order_by(col(SightingRow.location))
+    for site, *facts in tx.connection().execute(sightings):
+        seen.setdefault(site, []).append(Sighting(**dict(zip(_FACTS, facts, strict=True))))
+    sites = select(SiteRow).where(col(SiteRow.removed_at).is_(None))
+    return [
+        Standing(
+            slug=site.slug,
+            client=site.client,
+            client_name=site.client_name,
+            name=site.name,
+            url=site.url,
+            interval=timedelta(seconds=site.interval_seconds),
+            timeout_seconds=site.timeout_seconds,
+            slow_after_seconds=site.slow_after_seconds,
+            sightings=seen.get(site.slug, ()),
+        )
+        for site in tx.exec(sites.order_by(col(SiteRow.added_at), col(SiteRow.slug))).all()
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIncident:
+    """An incident that goes on: when its first bad observation was, and when it was confirmed."""
+
+    site: str
+    kind: IncidentKind
+    cause: Cause
+    message: str
+    started_at: datetime
+    opened_at: datetime
+    ticket_reference: str
+
+
+def open_incidents(tx: Session) -> Sequence[OpenIncident]:
+    """Return every incident that has not ended, the oldest first."""
+    query = select(IncidentRow).where(col(IncidentRow.ended_at).is_(None))
+    return [
+        OpenIncident(
+            site=row.site,
+            kind=row.kind,
+            cause=row.cause,
+            message=row.message,
+            started_at=row.started_at,
+            opened_at=row.opened_at,
+            ticket_reference=reference(row.ticket_id),
+        )
+        for row in tx.exec(query.order_by(col(IncidentRow.id))).all()
+    ]
+
+
+def readiness(tx: Session, now: datetime) -> Sequence[str]:
+    """Return why the service is not ready at ``now``, each reason a sentence; empty if it is."""
+    reasons: list[str] = []
+    newest = sa.select(sa.func.max(col(ProberRow.ticked_at)))
+    ticked_at = tx.connection().execute(newest).scalar()
+    if ticked_at is None:
+        reasons.append("no prober has ticked yet")
+    elif now - ticked_at > TICK_WITHIN:
+        reasons.append(f"the last tick is {_age(ticked_at, now)} old; allowed are 5 seconds")
+    waiting = col(MessageRow.state).in_([MessageState.PENDING, MessageState.SENDING])
+    oldest = sa.select(sa.func.min(col(MessageRow.not_before))).where(waiting)
+    due = tx.connection().execute(oldest).scalar()
+    if due is not None and now - due > MESSAGE_WITHIN:
+        reasons.append(
+            f"a message in the outbox has been due for {_age(due, now)}; allowed are 5 minutes"
+        )
+    return reasons
+
+
+def _age(since: datetime, now: datetime) -> str:
+    return format_duration(now - since)
+
+
+class StoreWatch:
+    """Tells the desk how the sites stand, from what the probers have stored (see ``Watch``)."""
+
+    def __init__(self, clock: Clock, zone: ZoneInfo) -> None:
+        self._clock = clock
+        self._zone = zone
+
+    def summary(self, tx: Session) -> WatchSummary:
+        """Count the sites by state; reads no observation, as every page asks this."""
+        now = self._clock.now()
+        query = (
+            sa.select(
+                col(SiteRow.slug),
+                col(SiteRow.interval_seconds),
+                col(SightingRow.settled),
+                col(SightingRow.observed_at),
+            )
+            .outerjoin(SightingRow, col(SightingRow.site) == col(SiteRow.slug))
+            .where(col(SiteRow.removed_at).is_(None))
+        )
+        settled: dict[str, list[Verdict | None]] = {}
+        for slug, seconds, verdict, observed_at in tx.connection().execute(query):
+            verdicts = settled.setdefault(slug, [])
+            if is_fresh(observed_at, timedelta(seconds=seconds), now):
+                verdicts.append(verdict)
+        counts = Counter(worst_of(verdicts) for verdicts in settled.values())
+        return WatchSummary(
+            up=counts[SiteState.UP],
+            slow=counts[SiteState.SLOW],
+            down=counts[SiteState.DOWN],
+            unknown=counts[SiteState.UNKNOWN],
+            total=len(settled),
+            worst=min(counts, key=badness, default=None),
+        )
+
+    def list_sites(self, tx: Session) -> Sequence[SiteView]:
+        """Return every site that is watched, in the order in which they were added."""
+        now = self._clock.now()
+        tickets = _tickets_to_look_at(tx)
+        return [
+            self._view(standing, tickets.get(standing.slug), now) for standing in list_standings(tx)
+        ]
+
+    def _view(self, standing: Standing, ticket: int | None, now: datetime) -> SiteView:
+        fresh = standing.fresh(now)
+        state = standing.state(now)
+        probed = [s for s in standing.sightings if s.observed_at is not None]
+        latest = max(probed, key=_observed_at, default=None)
+        shown = next((s for s in fresh if s.settled == state), latest)
+        return SiteView(
+            slug=standing.slug,
+            name=standing.name,
+            url=standing.url,
+            client=standing.client,
+            client_name=standing.client_name,
+            state=state,
+            since=_since(shown, is_blind=not fresh),
+            last_probe_at=latest.observed_at if latest else None,
+            message=self._message(shown, is_blind=not fresh),
+            duration_seconds=_duration(shown) if fresh else None,
+            open_ticket_reference=None if ticket is None else reference(ticket),
+            interval=standing.interval,
+        )
+
+    def _message(self, shown: Sighting | None, *, is_blind: bool) -> str:
+        if shown is None or shown.observed_at is None:
+            return "not probed yet"
+        if is_blind:
+            return f"not probed since {format_instant(shown.observed_at, self._zone)}"
+        return shown.message
+
+
+def _observed_at(sighting: Sighting) -> datetime:
+    assert sighting.observed_at is not None
+    return sighting.observed_at
+
+
+def _since(shown: Sighting | None, *, is_blind: bool) -> datetime | None:
+    if shown is None:
+        return None
+    return shown.observed_at if is_blind else shown.settled_at
+
+
+def _duration(shown: Sighting | None) -> float | None:
+    observation = shown.observation if shown else None
+    return observation.get("duration_seconds") if observation else None
+
+
+def _tickets_to_look_at(tx: Session) -> Mapping[str, int]:
+    """Return for each site its open incident's ticket, or else its newest open ticket."""
+    site, newest = col(TicketRow.site), sa.func.max(col(TicketRow.id))
+    outstanding = col(TicketRow.status).in_([*OPEN_STATUSES])
+    tickets = sa.select(site, newest).where(outstanding, site.is_not(None)).group_by(site)
+    incidents = sa.select(col(IncidentRow.site), col(IncidentRow.ticket_id)).where(
+        col(IncidentRow.ended_at).is_(None)
+    )
+    found: dict[str, int] = {}
+    for query in (tickets, incidents):
+        found.update((slug, number) for slug, number in tx.connection().execute(query))
+    return found
