@@ -7,6 +7,7 @@ They are built once and passed on: no other module reads the environment.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Annotated
@@ -45,6 +46,8 @@ from tickets.settings import (
     SupportSettings,
 )
 
+_PASSWORD = re.compile(r"(://[^/@:]*:).*@")
+_QUERY_PASSWORD = re.compile(r"([?&]password=)[^&]*")
 _STORES = ("sqlite:///", "postgresql+psycopg://")
 
 
@@ -85,6 +88,16 @@ def _store_url(url: str) -> str:
             "postgresql+psycopg://USER@HOST/DATABASE"
         )
     return url
+
+
+def hide_password(store_url: str) -> str:
+    """Return a store's URL with its password masked; what is in doubt is masked as well."""
+    return _QUERY_PASSWORD.sub(r"\1***", _PASSWORD.sub(r"\1***@", store_url))
+
+
+def has_password(store_url: str) -> bool:
+    """Tell whether a store's URL contains a password."""
+    return hide_password(store_url) != store_url
 
 
 class StoreSettings(Section):

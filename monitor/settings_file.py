@@ -74,11 +74,24 @@ class Node:
             return [node.plain() for node in self.items]
         return self.scalar
 
+    def child(self, key: str | int) -> Node | None:
+        """Return the entry or item ``key``, or None."""
+        if isinstance(key, str):
+            return (self.entries or {}).get(key)
+        return self.items[key] if self.items is not None and key < len(self.items) else None
+
     def put(self, name: str, node: Node) -> None:
         """Set an entry of this mapping, naming its keys from here on."""
         assert self.entries is not None
         self.entries[name] = node
         node.name(child_key(self.key, name))
+
+    def drop(self, child: Node) -> None:
+        """Take an entry or item out; those that stay keep their dotted paths."""
+        if self.entries is not None:
+            self.entries = {name: each for name, each in self.entries.items() if each is not child}
+        if self.items is not None:
+            self.items = [each for each in self.items if each is not child]
 
     def name(self, key: str) -> None:
         """Set the dotted path of this node and of all below it."""

@@ -105,7 +105,7 @@ def _path(root: Node, words: list[str]) -> list[str | int]:
         key = _key(node, shape, word)
         child = shape.child(key)
         assert child is not None
-        node = _below(node, key)
+        node = None if node is None else node.child(key)
         shape = child
         path.append(key)
     return path
@@ -157,14 +157,6 @@ def _names(node: Node | None) -> Iterator[str]:
         yield from node.entries
 
 
-def _below(node: Node | None, key: str | int) -> Node | None:
-    if node is None:
-        return None
-    if isinstance(key, int):
-        return node.items[key] if node.items is not None and key < len(node.items) else None
-    return (node.entries or {}).get(key)
-
-
 def _put(root: Node, path: list[str | int], text: str, *, source: str) -> None:
     shape = _SHAPE
     for key in path:
@@ -190,7 +182,7 @@ def _entry(node: Node, key: str | int, *, is_list: bool = False) -> Node:
     A file that has something else there keeps it: its fault is reported anyway, and what is set
     below is lost with it.
     """
-    child = _below(node, key)
+    child = node.child(key)
     if child is None or child.is_empty:
         child = Node(node.source, node.line)
         if is_list:

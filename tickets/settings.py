@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from tickets.addresses import canonical_host, canonical_mail_address, is_loopback, shown
+from tickets.holidays import NO_COUNTRY
 from tickets.rules.interval import check_day, parse_interval
 from tickets.rules.promise import CountedIn, MetBy, ResponseTarget
 from tickets.rules.ticket import Priority
@@ -32,7 +33,6 @@ from tickets.setting_types import (
     WebUrl,
     between,
     did_you_mean,
-    from_text,
 )
 
 _LEAP_YEAR = 2000
@@ -93,14 +93,14 @@ class ExtraHoliday(Section):
     name: Line = Field(description="Its name, as mails and pages say it.")
 
 
-def _country(text: str) -> str | None:
-    return None if text.lower() == "none" else text.upper()
+def _country(text: str) -> str:
+    return NO_COUNTRY if text.lower() == NO_COUNTRY else text.upper()
 
 
 class HolidaySettings(Section):
     """Public holidays: local dates without support hours."""
 
-    country: Annotated[str | None, from_text(_country)] = Field(
+    country: Annotated[str, AfterValidator(_country)] = Field(
         default="GB",
         description="Country whose public holidays count, as two letters (ISO 3166); none for no "
         "public holidays.",
