@@ -226,6 +226,20 @@ _WORKING_WEEK: Mapping[Weekday, tuple[str, ...]] = {
 _CHRISTMAS = ClosureSettings.model_validate({"name": "Christmas", "from": "12-24", "to": "01-01"})
 
 
+_UPDATE_EVERY = {Priority.CRITICAL: timedelta(hours=1)}
+
+
+def _with_default(intervals: Mapping[Priority, timedelta]) -> Mapping[Priority, timedelta]:
+    if intervals.keys() - _UPDATE_EVERY.keys():
+        raise ValueError("only critical can be set in this version")
+    return {**_UPDATE_EVERY, **intervals}
+
+
+UpdateIntervals = Annotated[
+    Mapping[Priority, Annotated[Duration, between("1m", "365d")]], AfterValidator(_with_default)
+]
+
+
 class SupportSettings(Section):
     """When the response clock runs, and what is promised."""
 
@@ -244,9 +258,10 @@ class SupportSettings(Section):
     response: ResponseSettings = Field(
         default=ResponseSettings(), description="The response target of each priority."
     )
-    update_every: Mapping[Priority, Annotated[Duration, between("1m", "365d")]] = Field(
-        default={Priority.CRITICAL: timedelta(hours=1)},
-        description="Support time between words to the client on a ticket in hand, by priority.",
+    update_every: UpdateIntervals = Field(
+        default=_UPDATE_EVERY,
+        description="Support time between words to the client on a critical ticket in hand; only "
+        "critical in this version.",
     )
 
     @field_validator("hours")
