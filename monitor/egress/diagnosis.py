@@ -1,0 +1,233 @@
+"""Why an exchange failed: from libcurl's code, the kernel's error, TLS's verdict and our own flags.
+
+Whether a server that hangs up does so politely or by a reset depends on chance (unread bytes in
+its buffer), so both are one cause: in the handshake ``tls_handshake``, before the answer's headers
+are whole ``connect_reset``, in the body ``body_incomplete``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+
+import pycurl
+
+from monitor.egress.driver import Ending
+from monitor.egress.exchange import Question, Seen
+from monitor.egress.terms import Terms
+from monitor.rules.content import clean
+from monitor.rules.observation import Cause, Certificate, Phase
+
+_TOO_LARGE = 100
+_WEIRD_REPLY = 8
+_HTTP2_STREAM = 92
+_OWN_LACK = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
+_HUNG_UP = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
+_X509_NOT_YET_VALID = 9
+_X509_EXPIRED = 10
+_X509_SELF_SIGNED = {18, 19}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Cause and phase of a failure with a sentence for a person."""
+
+    cause: Cause
+    phase: Phase
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """All that a diagnosis is made from."""
+
+    ending: Ending
+    question: Question
+    terms: Terms
+    seen: Seen
+    reached: Phase
+    os_errno: int
+    verify_result: int
+    certificate: Certificate | None
+
+    @property
+    def peer(self) -> str:
+        """The address and port that were tried last, else the host."""
+        host = self.seen.attempted[-1] if self.seen.attempted else self.question.host
+        return f"{host} port {self.question.port}"
+
+
+def is_whole(scene: Scene) -> bool:
+    """Tell whether the exchange ended in an answer, be it cut short on our own wish."""
+    if scene.ending.code == pycurl.E_WRITE_ERROR:
+        return scene.seen.is_redirect or scene.seen.is_truncated
+    return scene.ending.code == pycurl.E_OK and scene.seen.is_answered
+
+
+def wants_http2(scene: Scene) -> bool:
+    """Tell whether the server, spoken to in HTTP/1.1 over TLS, seems to know HTTP/2 only."""
+    if scene.question.speaks_http2 or scene.question.scheme != "https" or scene.seen.is_answered:
+        return False
+    return (
+        scene.ending.code == pycurl.E_UNSUPPORTED_PROTOCOL
+        or "no application protocol" in scene.ending.words
+    )
+
+
+def explain(scene: Scene) -> Failure:
+    """Say why the exchange failed; to be asked only when it is not whole."""
+    cause, message = _explain(scene)
+    phase = scene.reached
+    if cause is Cause.DNS_FAILURE:
+        phase = Phase.RESOLVE
+    return Failure(cause=cause, phase=phase, message=message)
+
+
+def _explain(scene: Scene) -> tuple[Cause, str]:
+    code, seen = scene.ending.code, scene.seen
+    if seen.is_header_flood or code == _TOO_LARGE:
+        limit = scene.terms.header_limit // 1024
+        return Cause.HEADERS_TOO_LARGE, f"the answer's headers are larger than {limit} KiB"
+    if code in {pycurl.E_OUT_OF_MEMORY, pycurl.E_FAILED_INIT}:
+        return Cause.OWN_RESOURCES, "the prober has no memory or file descriptors left"
+    if code == pycurl.E_SSL_CACERT_BADFILE:
+        return Cause.OWN_RESOURCES, _unreadable_authorities(scene)
+    if code == pycurl.E_OPERATION_TIMEDOUT:
+        return _explain_timeout(scene)
+    if code in {pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST}:
+        return _explain_connect(scene)
+    if scene.reached is Phase.TLS or code in {
+        pycurl.E_PEER_FAILED_VERIFICATION,
+        pycurl.E_SSL_CONNECT_ERROR,
+    }:
+        return _explain_tls(scene)
+    return _explain_answer(scene)
+
+
+def _explain_timeout(scene: Scene) -> tuple[Cause, str]:
+    seconds = f"{scene.terms.timeout_seconds:g} s"
+    match scene.reached:
+        case Phase.CONNECT | Phase.RESOLVE:
+            return Cause.CONNECT_TIMEOUT, f"{scene.peer} accepted no connection within {seconds}"
+        case Phase.TLS:
+            return Cause.TLS_TIMEOUT, f"the TLS handshake with {scene.peer} took over {seconds}"
+        case Phase.PROCESSING:
+            what = "only part of its headers" if scene.seen.header_bytes else "nothing"
+            return (
+                Cause.RESPONSE_TIMEOUT,
+                f"{scene.peer} took the request and answered {what} within {seconds}",
+            )
+        case Phase.TRANSFER:
+            return (
+                Cause.TRANSFER_TIMEOUT,
+                f"the body was not complete after {seconds}: {scene.seen.body_bytes:,} bytes came",
+            )
+
+
+def _explain_connect(scene: Scene) -> tuple[Cause, str]:
+    seen, peer = scene.seen, scene.peer
+    if seen.blocked and len(seen.blocked) == len(seen.attempted):
+        named = ", ".join(f"{address} ({reason})" for address, reason in seen.blocked[:4])
+        return Cause.ADDRESS_BLOCKED, f"{scene.question.host} may not be probed: it is at {named}"
+    number = seen.socket_errno or scene.os_errno
+    if number in _OWN_LACK or (number == errno.EADDRNOTAVAIL and "." in peer):
+        return Cause.OWN_RESOURCES, f"the prober can open no socket: {os.strerror(number)}"
+    if number in _UNREACHABLE or number == errno.EADDRNOTAVAIL:
+        return Cause.CONNECT_UNREACHABLE, f"there is no way to {peer}: {os.strerror(number)}"
+    if number == errno.ETIMEDOUT:
+        return Cause.CONNECT_TIMEOUT, f"{peer} did not answer the attempt to connect"
+    if number in _HUNG_UP:
+        return Cause.CONNECT_RESET, f"{peer} reset the connection while it was being opened"
+    if number == errno.ECONNREFUSED:
+        return Cause.CONNECT_REFUSED, f"{peer} refused the connection"
+    if not _has_descriptors():
+        return Cause.OWN_RESOURCES, "the prober has no file descriptors left"
+    why = os.strerror(number) if number else _words(scene)
+    return Cause.CONNECT_UNREACHABLE, f"connecting to {peer} failed: {why}"
+
+
+def _explain_tls(scene: Scene) -> tuple[Cause, str]:
+    certificate, words = scene.certificate, _words(scene)
+    if scene.ending.code != pycurl.E_PEER_FAILED_VERIFICATION:
+        return Cause.TLS_HANDSHAKE, _handshake_words(scene)
+    if scene.verify_result == _X509_EXPIRED:
+        when = f" on {certificate.earliest_not_after:%-d %b %Y}" if certificate else ""
+        return Cause.TLS_EXPIRED, f"the certificate expired{when}"
+    if scene.verify_result == _X509_NOT_YET_VALID:
+        return Cause.TLS_EXPIRED, "the certificate is not valid yet"
+    if "subject name" in words:
+        names = ", ".join(certificate.names[:4]) if certificate else ""
+        return (
+            Cause.TLS_NAME,
+            f"the certificate is for {names or 'another name'}, not for {scene.question.host}",
+        )
+    if scene.verify_result in _X509_SELF_SIGNED:
+        return Cause.TLS_UNTRUSTED, "the certificate is signed by itself, by no trusted authority"
+    issuer = f" by {certificate.issuer}" if certificate and certificate.issuer else ""
+    return (
+        Cause.TLS_UNTRUSTED,
+        f"the certificate was issued{issuer}, which leads to no trusted authority",
+    )
+
+
+def _handshake_words(scene: Scene) -> str:
+    words = _words(scene)
+    if "wrong version number" in words or "packet length too long" in words:
+        return f"{scene.peer} does not speak TLS"
+    if "alert protocol version" in words or "unsupported protocol" in words:
+        return f"{scene.peer} speaks no version of TLS that is still safe"
+    if scene.os_errno in _HUNG_UP or "unexpected eof" in words:
+        return f"{scene.peer} hung up during the TLS handshake"
+    return f"the TLS handshake with {scene.peer} failed: {words}"
+
+
+def _explain_answer(scene: Scene) -> tuple[Cause, str]:
+    code, seen, words = scene.ending.code, scene.seen, _words(scene)
+    hung_up = (
+        code in {pycurl.E_OK, pycurl.E_GOT_NOTHING, pycurl.E_SEND_ERROR, pycurl.E_PARTIAL_FILE}
+        or scene.os_errno in _HUNG_UP
+        or "unexpected eof" in words
+    )
+    if seen.is_answered and (hung_up or code == _HTTP2_STREAM):
+        return (
+            Cause.BODY_INCOMPLETE,
+            f"the body broke off after {seen.body_bytes:,}{_of_length(seen)} bytes",
+        )
+    if hung_up:
+        where = "in the middle of its headers" if seen.header_bytes else "without an answer"
+        return Cause.CONNECT_RESET, f"{scene.peer} hung up {where}"
+    if code == pycurl.E_BAD_CONTENT_ENCODING:
+        return Cause.DECODE_ERROR, f"the answer is encoded in a way we did not ask for: {words}"
+    if "alert" in words:
+        return Cause.TLS_HANDSHAKE, f"{scene.peer} ended the TLS connection: {words}"
+    if code == pycurl.E_UNSUPPORTED_PROTOCOL:
+        return Cause.PROTOCOL_ERROR, f"what {scene.peer} answered is not HTTP"
+    return Cause.PROTOCOL_ERROR, f"the answer breaks the rules of HTTP: {words}"
+
+
+def _of_length(seen: Seen) -> str:
+    for line in seen.lines:
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length" and value.strip().isdigit():
+            return f" of {int(value):,}"
+    return ""
+
+
+def _unreadable_authorities(scene: Scene) -> str:
+    where = scene.terms.ca_file or "the public bundle"
+    return f"the prober cannot read the certificate authorities in {where}"
+
+
+def _words(scene: Scene) -> str:
+    return clean(scene.ending.words, most=200).rstrip(".")
+
+
+def _has_descriptors() -> bool:
+    """Tell whether this process can open another file descriptor right now."""
+    try:
+        os.close(os.dup(0))
+    except OSError as error:
+        return error.errno not in _OWN_LACK
+    return True

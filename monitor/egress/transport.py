@@ -1,0 +1,279 @@
+"""The transport under httpx: every request on its own fresh connection, by libcurl.
+
+Redirects, cookies, retries and decoding are left to whoever asks; the environment (proxies, netrc)
+is not heeded; nothing is sent over a TLS connection that could not be verified.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import pycurl
+
+from monitor.egress.certificate import CertificateReader
+from monitor.egress.diagnosis import Scene, explain, is_whole, wants_http2
+from monitor.egress.driver import Driver
+from monitor.egress.exchange import Exchange, Question
+from monitor.egress.lookup import LookupFailed, NameLookup, SystemLookup
+from monitor.egress.terms import EgressFailed, Terms, Transcript
+from monitor.rules.observation import Cause, Certificate, Phase, Phases
+
+_MOST_IDLE = 64
+_MOST_REMEMBERED = 20_000
+_DEFAULT_SECONDS = 10.0
+_READ_TLS_EVERY = 64
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+Origin = tuple[str, int]
+
+
+class Answer(httpx.Response):
+    """A response whose redirects httpx leaves alone: whoever asked follows them hop by hop."""
+
+    @property
+    def has_redirect_location(self) -> bool:
+        """Whether httpx should prepare the request that a redirect asks for: never."""
+        return False
+
+
+class RawBody(httpx.AsyncByteStream):
+    """The body as it came, undecoded and capped."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._body:
+            yield self._body
+
+
+@dataclass(slots=True)
+class _TlsFacts:
+    """Version and cipher last read for an origin, and for how many exchanges they still hold."""
+
+    version: str
+    cipher: str
+    exchanges_left: int = _READ_TLS_EVERY
+
+
+class CurlTransport(httpx.AsyncBaseTransport):
+    """httpx's door to libcurl; one per process, bound to the event loop of its first request.
+
+    A request says in ``extensions["terms"]`` (Terms) what it may take and where it may go; its
+    response brings a Transcript in ``extensions["transcript"]``. Raises EgressFailed, and
+    httpx.LocalProtocolError or UnsupportedProtocol for a request that cannot be sent at all.
+
+    HTTP/1.1 is spoken unless a server has turned out to know HTTP/2 only. TLS version and cipher
+    can be had from libcurl only at a price, so they are read at every 64th exchange with an origin.
+    """
+
+    def __init__(self, *, system_lookup: SystemLookup | None = None) -> None:
+        self._system_lookup = system_lookup
+        self._driver: Driver | None = None
+        self._lookup: NameLookup | None = None
+        self._public: list[Exchange] = []
+        self._private: list[Exchange] = []
+        self._exchanges_made = 0
+        self._certificates = CertificateReader()
+        self._http2_only: set[Origin] = set()
+        self._tls_facts: dict[Origin, _TlsFacts] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send ``request`` (without a body) and return its answer, complete up to the cap."""
+        loop = asyncio.get_running_loop()
+        question = self._question_of(request)
+        terms = request.extensions.get("terms")
+        if not isinstance(terms, Terms):
+            terms = Terms(deadline=loop.time() + _DEFAULT_SECONDS, timeout_seconds=_DEFAULT_SECONDS)
+        began = loop.time()
+        addresses = await self._look_up(question, terms, began)
+        looked_up = Phases(resolve=loop.time() - began)
+        scene, transcript = await self._attempt(question, terms, addresses)
+        phases = looked_up + transcript.phases
+        if wants_http2(scene):
+            question = replace(question, speaks_http2=True)
+            scene, transcript = await self._attempt(question, terms, addresses)
+            phases += transcript.phases
+            if is_whole(scene) and len(self._http2_only) < _MOST_REMEMBERED:
+                self._http2_only.add((question.host, question.port))
+        transcript = replace(transcript, phases=phases)
+        if not is_whole(scene):
+            failure = explain(scene)
+            raise EgressFailed(failure.cause, failure.phase, failure.message, transcript)
+        assert transcript.status is not None
+        return Answer(
+            transcript.status,
+            headers=list(transcript.headers),
+            stream=RawBody(transcript.body),
+            extensions={
+                "transcript": transcript,
+                "http_version": f"HTTP/{transcript.http_version}".encode(),
+            },
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection and let go of every timer, thread and descriptor."""
+        if self._driver is not None:
+            self._driver.close()
+        if self._lookup is not None:
+            self._lookup.close()
+        for exchange in (*self._public, *self._private):
+            exchange.curl.close()
+        self._public.clear()
+        self._private.clear()
+
+    def _question_of(self, request: httpx.Request) -> Question:
+        url = request.url
+        if url.scheme not in _DEFAULT_PORTS:
+            raise httpx.UnsupportedProtocol(f"{url.scheme or 'no scheme'}: is not http: or https:")
+        if not url.host:
+            raise httpx.LocalProtocolError("the URL names no host")
+        if request.headers.get("content-length", "0") != "0":
+            raise httpx.LocalProtocolError("a probe sends no body")
+        origin = (url.raw_host.decode("ascii"), url.port or _DEFAULT_PORTS[url.scheme])
+        facts = self._tls_facts.get(origin)
+        return Question(
+            scheme=url.scheme,
+            host=origin[0],
+            port=origin[1],
+            target=url.raw_path.decode("ascii"),
+            method=request.method,
+            headers=[_header_line(name, value) for name, value in request.headers.raw],
+            speaks_http2=origin in self._http2_only,
+            wants_tls_facts=url.scheme == "https" and (facts is None or facts.exchanges_left <= 0),
+        )
+
+    async def _look_up(self, question: Question, terms: Terms, began: float) -> tuple[str, ...]:
+        if self._lookup is None:
+            self._lookup = NameLookup(system_lookup=self._system_lookup)
+        try:
+            return await self._lookup.find_addresses(
+                question.host, family=terms.ip_family, deadline=terms.deadline
+            )
+        except LookupFailed as failure:
+            took = asyncio.get_running_loop().time() - began
+            raise EgressFailed(
+                failure.cause,
+                Phase.RESOLVE,
+                str(failure),
+                Transcript(phases=Phases(resolve=took)),
+            ) from failure
+
+    async def _attempt(
+        self, question: Question, terms: Terms, addresses: tuple[str, ...]
+    ) -> tuple[Scene, Transcript]:
+        if self._driver is None:
+            self._driver = Driver()
+        authorities = _read_authorities(terms)
+        idle = self._public if authorities is None else self._private
+        exchange = idle.pop() if idle else self._make_exchange()
+        is_reusable = False
+        try:
+            exchange.begin(
+                question,
+                terms,
+                addresses=addresses,
+                seconds=terms.deadline - asyncio.get_running_loop().time(),
+                authorities=authorities,
+            )
+            ending = await self._driver.run(exchange.curl)
+            reached = exchange.read_reached(question.scheme)
+            verify_result, certificate = 0, None
+            if question.scheme == "https":
+                verify_result = exchange.curl.getinfo(pycurl.SSL_VERIFYRESULT)
+                certificate = self._certificates.read(
+                    exchange.curl.getinfo(pycurl.INFO_CERTINFO),
+                    verified=reached not in {Phase.CONNECT, Phase.TLS},
+                )
+            scene = Scene(
+                ending=ending,
+                question=question,
+                terms=terms,
+                seen=exchange.seen,
+                reached=reached,
+                os_errno=exchange.curl.getinfo(pycurl.OS_ERRNO),
+                verify_result=verify_result,
+                certificate=certificate,
+            )
+            transcript = self._write_down(exchange, question, reached, certificate)
+            is_reusable = True
+        finally:
+            exchange.forget()
+            if is_reusable and len(idle) < _MOST_IDLE:
+                idle.append(exchange)
+            else:
+                exchange.curl.close()
+        return scene, transcript
+
+    def _write_down(
+        self,
+        exchange: Exchange,
+        question: Question,
+        reached: Phase,
+        certificate: Certificate | None,
+    ) -> Transcript:
+        seen = exchange.seen
+        facts = self._read_tls_facts(question, seen.tls_words)
+        return Transcript(
+            phases=exchange.read_phases(reached),
+            remote_address=seen.attempted[-1] if len(seen.attempted) > len(seen.blocked) else None,
+            http_version=exchange.read_http_version() if seen.is_answered else None,
+            certificate=certificate,
+            tls_version=facts.version if facts else None,
+            tls_cipher=facts.cipher if facts else None,
+            status=seen.status,
+            headers=exchange.read_headers(),
+            body=seen.chunks[0] if len(seen.chunks) == 1 else b"".join(seen.chunks),
+            is_truncated=seen.is_truncated,
+        )
+
+    def _read_tls_facts(self, question: Question, words: str) -> _TlsFacts | None:
+        if question.scheme != "https":
+            return None
+        origin = (question.host, question.port)
+        if words:
+            version, _, cipher = words.partition(" / ")
+            if len(self._tls_facts) >= _MOST_REMEMBERED:
+                self._tls_facts.clear()
+            self._tls_facts[origin] = _TlsFacts(version, cipher.partition(" / ")[0])
+        facts = self._tls_facts.get(origin)
+        if facts is not None:
+            facts.exchanges_left -= 1
+        return facts
+
+    def _make_exchange(self) -> Exchange:
+        self._exchanges_made += 1
+        return Exchange(self._exchanges_made)
+
+
+def _header_line(name: bytes, value: bytes) -> bytes:
+    if not _HEADER_NAME.fullmatch(name) or _CONTROL.search(value):
+        raise httpx.LocalProtocolError(f"the header {name!r} cannot be sent as it stands")
+    return name + b": " + value if value else name + b";"
+
+
+def _read_authorities(terms: Terms) -> bytes | None:
+    """Return the PEM bundle that is trusted in place of the public authorities, if there is one.
+
+    It is read anew each time: such files are small, change, and must not push the public bundle
+    out of libcurl's single place for parsed authorities.
+    """
+    if terms.ca_file is None:
+        return None
+    try:
+        return Path(terms.ca_file).read_bytes()
+    except OSError as error:
+        raise EgressFailed(
+            Cause.OWN_RESOURCES,
+            Phase.TLS,
+            f"the prober cannot read the certificate authorities in {terms.ca_file}: "
+            f"{error.strerror}",
+            Transcript(),
+        ) from error

@@ -1,0 +1,355 @@
+"""One probe of one site: httpx in, Observation out.
+
+The prober follows redirects itself, hop by hop, keeps one deadline over all of it, reads the body
+up to a cap, and never raises because of what a site does. Whether an answer is good, the rules say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.cookiejar import CookieJar
+
+import httpx
+
+from monitor.egress import CurlTransport, EgressFailed, Terms, Transcript
+from monitor.rules.answer import HttpAnswer, evidence_of, is_expected, weigh
+from monitor.rules.content import clean
+from monitor.rules.observation import Cause, Certificate, Observation, Phase, Phases
+from monitor.rules.site import Network, Site, url_fault
+
+LoopLag = Callable[[float], float]
+"""From an instant of the event loop's clock to the worst lag of the loop since then, in seconds."""
+
+MOST_REDIRECTS = 10
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_GRACE_SECONDS = 0.5
+_STALL_SECONDS = 0.5
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def no_lag(_since: float) -> float:
+    """Tell of no lag: for a loop that nobody measures."""
+    return 0.0
+
+
+class Prober:
+    """Probes sites over one httpx client; one per process, bound to the loop of its first probe.
+
+    ``loop_lag`` tells the worst lag of the event loop since an instant of its clock: a bad answer
+    seen by a loop that stood still is our own fault. ``transport`` is for tests.
+    """
+
+    def __init__(
+        self,
+        *,
+        loop_lag: LoopLag = no_lag,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log URLs with their query
+        self._loop_lag = loop_lag
+        self._client = httpx.AsyncClient(
+            transport=transport or CurlTransport(),
+            trust_env=False,
+            follow_redirects=False,
+            cookies=_NoCookies(),
+        )
+
+    async def probe(self, site: Site, *, started_at: datetime) -> Observation:
+        """Probe ``site`` once; ``started_at`` (aware UTC) is only written down.
+
+        Takes no longer than ``site.timeout`` and half a second. What the site does wrong is in the
+        observation; only our own cancellation is raised.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        attempt = _Attempt(site, deadline=began + site.timeout.total_seconds())
+        try:
+            async with asyncio.timeout_at(attempt.terms.deadline + _GRACE_SECONDS):
+                await self._follow(attempt)
+        except TimeoutError:
+            seconds = f"{site.timeout.total_seconds():g} s"
+            attempt.fail(Cause.RESPONSE_TIMEOUT, Phase.PROCESSING, f"no answer within {seconds}")
+        duration = loop.time() - began
+        is_bad = attempt.cause is not None or duration > site.slow_after.total_seconds()
+        if is_bad and (lag := self._loop_lag(began)) > _STALL_SECONDS:
+            attempt.cause = Cause.OWN_STALL
+            attempt.message = f"the prober itself stood still for {lag:.1f} s during this probe"
+        return attempt.conclude(started_at=started_at, duration=duration)
+
+    async def reach(
+        self, url: str, *, within: timedelta, allow_networks: tuple[Network, ...] = ()
+    ) -> Cause | None:
+        """Ask ``url`` for an HTTP answer; return None if one came, whatever its status, else why."""
+        site = Site(
+            slug="",
+            client="",
+            name=url,
+            url=url,
+            method="HEAD",
+            timeout=within,
+            expect_status=((100, 999),),
+            allow_networks=allow_networks,
+        )
+        seen = await self.probe(site, started_at=_NEVER)
+        return None if seen.http_status is not None else seen.cause
+
+    async def aclose(self) -> None:
+        """Close every connection and let go of every timer, thread and descriptor."""
+        await self._client.aclose()
+
+    async def _follow(self, attempt: _Attempt) -> None:
+        """Ask hop by hop until an answer, a failure or too many redirects."""
+        url = attempt.parse(attempt.site.url)
+        visited: set[tuple[str, str]] = set()
+        while url is not None:
+            visit = (str(url), attempt.cookies_for(url))
+            if visit in visited:
+                where = clean(str(url), most=200)
+                attempt.fail(
+                    Cause.REDIRECT_LOOP,
+                    Phase.PROCESSING,
+                    f"the site redirects in a circle, back to {where}",
+                )
+                return
+            if len(visited) > MOST_REDIRECTS:
+                attempt.fail(
+                    Cause.REDIRECT_LOOP,
+                    Phase.PROCESSING,
+                    f"the site redirects more than {MOST_REDIRECTS} times",
+                )
+                return
+            visited.add(visit)
+            url = await self._ask(attempt, url, cookies=visit[1])
+
+    async def _ask(self, attempt: _Attempt, url: httpx.URL, *, cookies: str) -> httpx.URL | None:
+        """Ask one hop; return where it redirects to, None when the probe is over."""
+        attempt.hops.append(str(url))
+        request = httpx.Request(
+            attempt.site.method,
+            url,
+            headers=attempt.headers_for(url, cookies),
+            extensions={"terms": attempt.terms},
+        )
+        try:
+            response = await self._client.send(request, stream=True)
+            body = b"".join([chunk async for chunk in response.aiter_raw()])
+            await response.aclose()
+        except EgressFailed as failure:
+            attempt.take_failure(failure)
+            return None
+        except httpx.TimeoutException as error:
+            attempt.fail(Cause.RESPONSE_TIMEOUT, Phase.PROCESSING, clean(str(error), most=300))
+            return None
+        except httpx.TransportError as error:
+            attempt.fail(Cause.PROTOCOL_ERROR, Phase.PROCESSING, clean(str(error), most=300))
+            return None
+        return attempt.take_answer(response, body)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """A probe under way: what it has seen so far."""
+
+    site: Site
+    deadline: float
+    terms: Terms = field(init=False)
+    hops: list[str] = field(default_factory=list[str])
+    phases: Phases = field(default_factory=Phases)
+    cause: Cause | None = None
+    message: str = ""
+    failed_phase: Phase | None = None
+    transcript: Transcript = field(default_factory=Transcript)
+    certificate: Certificate | None = None
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    title: str = ""
+    excerpt: str = ""
+    is_truncated: bool = False
+    cookies: httpx.Cookies | None = None
+    origin: httpx.URL | None = None
+
+    def __post_init__(self) -> None:
+        self.terms = Terms(
+            deadline=self.deadline,
+            timeout_seconds=self.site.timeout.total_seconds(),
+            allow_networks=self.site.allow_networks,
+            ca_file=self.site.ca_file,
+            ip_family=self.site.ip_family,
+            body_limit=self.site.body_limit,
+        )
+
+    def fail(self, cause: Cause, phase: Phase, message: str) -> None:
+        """Write down why the probe failed."""
+        self.cause, self.failed_phase, self.message = cause, phase, message
+
+    def parse(self, text: str) -> httpx.URL | None:
+        """Return the site's URL; None, with the failure written down, if it is none."""
+        fault = url_fault(text)
+        try:
+            self.origin = httpx.URL(text)
+        except (httpx.InvalidURL, ValueError) as error:
+            fault = fault or str(error)
+        if fault is None:
+            return self.origin
+        self.fail(Cause.PROTOCOL_ERROR, Phase.RESOLVE, f"the URL {fault}")
+        return None
+
+    def headers_for(self, url: httpx.URL, cookies: str) -> list[tuple[bytes, bytes]]:
+        """Return the request's headers; the site's own and its credentials only for its origin."""
+        headers = {
+            "User-Agent": self.site.user_agent,
+            "Accept": "*/*",
+            "Accept-Encoding": "gzip, deflate",
+            "Connection": "close",
+        }
+        if self.origin is not None and _may_have_credentials(self.origin, url):
+            named = {name.lower(): name for name in headers}
+            for name, value in self.site.headers.items():
+                headers.pop(named.get(name.lower(), ""), None)
+                headers[name] = value
+            if self.site.basic_auth is not None:
+                auth = self.site.basic_auth
+                token = b64encode(f"{auth.username}:{auth.password}".encode()).decode()
+                headers["Authorization"] = f"Basic {token}"
+        if cookies:
+            own = headers.pop("Cookie", "")
+            headers["Cookie"] = f"{own}; {cookies}" if own else cookies
+        return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    def cookies_for(self, url: httpx.URL) -> str:
+        """Return the cookies that earlier hops of this probe have set for ``url``."""
+        if self.cookies is None:
+            return ""
+        request = httpx.Request("GET", url)
+        self.cookies.set_cookie_header(request)
+        return request.headers.get("cookie", "")
+
+    def take_failure(self, failure: EgressFailed) -> None:
+        """Write down an exchange that failed; a bad status weighs more than a broken body."""
+        transcript = failure.transcript
+        headers = httpx.Headers(list(transcript.headers))
+        self._take_transcript(transcript, headers)
+        self.fail(failure.cause, failure.phase, self._from_where(str(failure)))
+        if transcript.status is not None:
+            answer = _answer(transcript.status, headers, transcript.body, is_truncated=True)
+            found = weigh(self.site, answer)
+            self.title, self.excerpt = found.title, found.excerpt
+            if found.cause is Cause.HTTP_STATUS and transcript.status not in _REDIRECTS:
+                self.fail(found.cause, Phase.PROCESSING, found.message)
+
+    def take_answer(self, response: httpx.Response, body: bytes) -> httpx.URL | None:
+        """Write down a whole answer; return where it redirects to, None if it is the last."""
+        transcript = response.extensions.get("transcript")
+        if not isinstance(transcript, Transcript):
+            transcript = Transcript(status=response.status_code, body=body)
+        self._take_transcript(transcript, response.headers)
+        status = response.status_code
+        if status in _REDIRECTS and not is_expected(self.site, status):
+            return self._find_next(response)
+        answer = _answer(status, response.headers, body, is_truncated=transcript.is_truncated)
+        found = weigh(self.site, answer)
+        self.title, self.excerpt = found.title, found.excerpt
+        self.is_truncated = found.is_truncated
+        if found.cause is not None:
+            phase = Phase.PROCESSING if found.cause is Cause.HTTP_STATUS else Phase.TRANSFER
+            self.fail(found.cause, phase, found.message)
+        return None
+
+    def conclude(self, *, started_at: datetime, duration: float) -> Observation:
+        """Return the observation that the probe comes to."""
+        seen = self.transcript
+        length = self.headers.get("content-length", "")
+        return Observation(
+            url=self.site.url,
+            started_at=started_at,
+            duration_seconds=duration,
+            phases=self.phases,
+            cause=self.cause,
+            message=self.message,
+            failed_phase=self.failed_phase,
+            final_url=self.hops[-1] if self.hops else self.site.url,
+            hops=tuple(self.hops),
+            http_status=seen.status,
+            http_version=seen.http_version,
+            remote_address=seen.remote_address,
+            body_bytes=len(seen.body),
+            body_truncated=self.is_truncated,
+            content_length=int(length) if length.isdecimal() else None,
+            certificate=self.certificate,
+            tls_version=seen.tls_version,
+            tls_cipher=seen.tls_cipher,
+            headers=self.headers,
+            title=self.title,
+            excerpt=self.excerpt,
+        )
+
+    def _take_transcript(self, transcript: Transcript, headers: httpx.Headers) -> None:
+        self.transcript = transcript
+        self.phases += transcript.phases
+        self.certificate = transcript.certificate or self.certificate
+        self.headers = evidence_of(headers)
+
+    def _find_next(self, response: httpx.Response) -> httpx.URL | None:
+        """Return the URL that a redirect leads to; None, with the failure written down, if none."""
+        where = response.headers.get("location", "")
+        fault: str | None = "names no address to go to" if not where else None
+        url = response.url
+        if fault is None:
+            try:
+                url = response.url.join(where.strip()).copy_with(fragment=None)
+                fault = url_fault(str(url))
+            except (httpx.InvalidURL, ValueError) as error:
+                fault = str(error)
+        if fault is not None:
+            to = f" to {clean(where, most=200)}" if where else ""
+            self.fail(
+                Cause.REDIRECT_INVALID,
+                Phase.PROCESSING,
+                f"the redirect{to} cannot be followed: it {fault}",
+            )
+            return None
+        if "set-cookie" in response.headers:
+            self.cookies = self.cookies or httpx.Cookies()
+            self.cookies.extract_cookies(response)
+        return url
+
+    def _from_where(self, message: str) -> str:
+        if len(self.hops) < 2:
+            return message
+        return f"{message}, after a redirect to {clean(self.hops[-1], most=200)}"
+
+
+class _NoCookies(CookieJar):
+    """A jar that keeps nothing: cookies live within one probe, and httpx's jar is the client's."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Take no cookie."""
+
+
+def _answer(status: int, headers: httpx.Headers, body: bytes, *, is_truncated: bool) -> HttpAnswer:
+    return HttpAnswer(
+        status=status,
+        reason=httpx.codes.get_reason_phrase(status),
+        headers=headers,
+        body=body,
+        is_truncated=is_truncated,
+    )
+
+
+def _may_have_credentials(origin: httpx.URL, url: httpx.URL) -> bool:
+    """Tell whether ``url`` is of the site's origin, or the same host moved from http to https."""
+    if origin.host != url.host:
+        return False
+    ports = (_port(origin), _port(url))
+    if origin.scheme == url.scheme:
+        return ports[0] == ports[1]
+    return url.scheme == "https" and ports == (80, 443)
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or _DEFAULT_PORTS.get(url.scheme, 0)
