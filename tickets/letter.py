@@ -24,7 +24,7 @@ from tickets.rules.plain_text import one_line, several_lines
 from tickets.rules.words import format_duration, format_instant, format_short
 
 MAX_HTML = 100_000
-"""Largest HTML part in bytes, above which mail programs cut it; a longer letter goes as text alone."""
+"""Bytes above which mail programs cut an HTML part: a longer letter goes as text alone."""
 
 MAX_PLACE = 80
 """Longest name of a site in a subject, in characters."""
@@ -74,7 +74,7 @@ class LetterFailed(ServiceError):
 
 
 class _Instant:
-    """An instant of a letter: ``Mon 9 Mar 2026 09:30 GMT``, held together in HTML; short in subjects."""
+    """An instant: ``Mon 9 Mar 2026 09:30 GMT``, on one line in HTML; ``short`` is for subjects."""
 
     def __init__(self, at: datetime, *, now: datetime, zone: ZoneInfo) -> None:
         self._full = format_instant(at, zone)
@@ -166,7 +166,8 @@ def _environment(loader: PackageLoader, *, is_html: bool) -> Environment:
 def _words(notice: Notice, audience: Audience, facts: Mapping[str, object]) -> dict[str, object]:
     """Return what the templates may print: cleaned, instants in the agency's zone."""
     zone, now = ZoneInfo(str(facts["zone"])), datetime.fromisoformat(str(facts["at"]))
-    words: dict[str, object] = dict.fromkeys(_OPTIONAL)
+    words: dict[str, object] = {}
+    words.update(dict.fromkeys(_OPTIONAL))
     for name, value in facts.items():
         if value is not None and name in _INSTANTS:
             words[name] = _Instant(datetime.fromisoformat(str(value)), now=now, zone=zone)

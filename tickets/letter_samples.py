@@ -72,9 +72,9 @@ SAMPLE_FACTS = MappingProxyType(
         | {
             "at": "2026-03-09T10:05:00+00:00",
             "by": "Sam Okafor",
-            "cause": "The host restarted the server without warning and its database did not start.",
-            "done": "We started the database, checked that no booking was lost, and set it to start "
-            "by itself from now on.",
+            "cause": "The host restarted the server unasked and its database did not start.",
+            "done": "We started the database, checked that no booking was lost, and set it to "
+            "start by itself from now on.",
         },
         Notice.REOPENED: _COMMON
         | _PROMISE

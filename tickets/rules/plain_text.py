@@ -1,4 +1,4 @@
-"""Text from outside made safe to show: no control characters, nothing that reorders what it touches.
+"""Text from outside made safe to show: no control characters, nothing that turns directions.
 
 Site titles, replies and server answers are data. Whoever prints one passes it through here first;
 escaping for HTML is the template's business.
@@ -27,17 +27,14 @@ def one_line(text: str, *, limit: int | None = None) -> str:
 
 
 def several_lines(text: str) -> str:
-    """Return ``text`` with its lines, each ended by ``\\n``, and its tabs.
+    """Return ``text`` with its tabs and its lines, each ended by one line feed.
 
-    Other control characters, lone surrogates and unassigned sentinels become U+FFFD; characters
-    that turn the direction of what follows are dropped.
+    Other control characters and lone surrogates become U+FFFD; characters that turn the direction
+    of what follows them are dropped.
     """
     text = _REORDERING.sub("", _LINE_ENDS.sub("\n", text))
     return "".join(_REPLACEMENT if _is_unsafe(character) else character for character in text)
 
 
 def _is_unsafe(character: str) -> bool:
-    if character in "\n\t":
-        return False
-    kind = unicodedata.category(character)
-    return kind in {"Cc", "Cs"} or (kind == "Cn" and ord(character) & 0xFFFE == 0xFFFE)
+    return character not in "\n\t" and unicodedata.category(character) in {"Cc", "Cs"}
