@@ -1,5 +1,59 @@
-"""What every test shares."""
+"""What every test shares: a clock that tests set, and a migrated store on either database."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.migrations import upgrade
+from tests.clocks import FakeClock
+from tests.postgresql import PostgreSQL
+from tickets.store import Store
+
 pytest_plugins = ["tests.plugins.loopback_only"]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that stands at Tue 3 Mar 2026 10:00 GMT, within support hours, until moved."""
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+    """A real PostgreSQL server on a socket of its own, started when the first test needs it."""
+    server = PostgreSQL(tmp_path_factory.mktemp("postgresql"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store's file with today's schema, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    store = Store(f"sqlite:///{path}")
+    upgrade(store)
+    store.close()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a fresh store with today's schema; each test runs on both databases."""
+    if request.param == "postgresql":
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        return server.fresh_database()
+    path = tmp_path / "fettle.db"
+    shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """A fresh store with today's schema; each test runs on both databases."""
+    store = Store(store_url)
+    yield store
+    store.close()
