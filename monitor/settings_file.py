@@ -257,3 +257,8 @@ def _explain(error: yaml.MarkedYAMLError, text: str, *, has_lines: bool) -> tupl
 
 def _unreadable(source: str, message: str, line: int | None = None) -> Misconfigured:
     return Misconfigured([Fault(file=source, line=line, key="", message=message)])
+
+
+def dump(document: object) -> str:
+    """Return plain values as YAML text that ``parse`` reads, keys in the order given."""
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)

@@ -1,0 +1,155 @@
+"""What ``fettle check-config`` says: every fault, or what the configuration promises.
+
+For a good configuration it shows the next seven days of support hours and the response deadline of
+each priority if a ticket were raised now, because a wrong calendar is a fault that no rule finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from monitor.settings import Settings, hide_password
+from monitor.settings_file import dump
+from monitor.settings_load import load
+from monitor.site_settings import SiteSettings, is_secret_header
+from monitor.sites import list_sites
+from tickets.addresses import is_loopback, url_host
+from tickets.errors import Fault, Misconfigured
+from tickets.holidays import build_support_hours, calendar_years
+from tickets.quantities import duration_text
+from tickets.rules.hours import SupportHours
+from tickets.rules.promise import MetBy, deadline
+from tickets.rules.words import describe_support, describe_target, format_date, format_instant
+
+_DAYS = 7
+_MOST_HINTS = 10
+_MET_BY = {MetBy.ACKNOWLEDGEMENT: "an acknowledgement", MetBy.REPLY: "a reply"}
+
+
+def check_config(
+    path: Path, *, environ: Mapping[str, str], now: datetime, show: bool = False
+) -> tuple[int, str]:
+    """Return the exit code (0 good, 1 with faults) and the text to print, without a final newline.
+
+    ``now`` is an aware instant. Faults come one per line as ``file:line: key: message``. With
+    ``show`` the text is YAML: the effective settings, secrets masked, below the rest as comments.
+    """
+    try:
+        settings = load(path, environ=environ)
+        report = describe_settings(settings, path=path, now=now)
+    except Misconfigured as error:
+        count = len(error.faults)
+        return 1, f"{error}\n{path} has {count} {'fault' if count == 1 else 'faults'}"
+    if not show:
+        return 0, report
+    comment = "\n".join(f"# {line}".rstrip() for line in report.split("\n"))
+    return 0, f"{comment}\n\n{dump(effective_settings(settings))}".rstrip()
+
+
+def describe_settings(settings: Settings, *, path: Path, now: datetime) -> str:
+    """Return what good settings promise, in lines; ``now`` is an aware instant.
+
+    Raises ``Misconfigured`` when the calendar of the coming years promises nothing.
+    """
+    zone = settings.agency.zone
+    first_year, last_year = calendar_years(now.astimezone(zone).date())
+    try:
+        hours = build_support_hours(
+            settings.support, settings.agency.timezone, first_year=first_year, last_year=last_year
+        )
+        lines = [
+            f"{path} is good: {_counts(settings)}",
+            "",
+            f"Support hours of the next seven days ({settings.agency.timezone})",
+            *_week(hours, now),
+            "",
+            f"If a ticket is raised now, {format_instant(now, zone)} ({_support(hours, now)})",
+            *_deadlines(hours, settings, now),
+        ]
+    except ValueError as error:
+        fault = Fault(file=str(path), line=None, key="support", message=str(error))
+        raise Misconfigured([fault]) from error
+    hints = list(islice(_hints(settings), _MOST_HINTS))
+    if hints:
+        lines += ["", "Worth a look", *(f"  {hint}" for hint in hints)]
+    return "\n".join(lines)
+
+
+def effective_settings(settings: Settings) -> dict[str, Any]:
+    """Return all settings in JSON's types under the file's keys, defaults filled in.
+
+    Passwords and all headers that may carry a credential are masked.
+    """
+    document = settings.model_dump(mode="json", by_alias=True, exclude_none=True)
+    document["store"]["url"] = hide_password(settings.store.url)
+    sites = iter(list_sites(settings))
+    for client, client_document in zip(settings.clients, document["clients"], strict=True):
+        for given, shown in zip(client.sites, client_document["sites"], strict=True):
+            site = next(sites)
+            shown["interval"] = duration_text(site.interval)
+            shown["timeout"] = duration_text(site.timeout)
+            shown["slow_after"] = duration_text(site.slow_after)
+            shown["headers"] |= _plain_headers(given)
+    return document
+
+
+def _plain_headers(site: SiteSettings) -> dict[str, str]:
+    return {
+        name: value.get_secret_value()
+        for name, value in site.headers.items()
+        if not is_secret_header(name)
+    }
+
+
+def _counts(settings: Settings) -> str:
+    contacts = sum(len(client.contacts) for client in settings.clients)
+    return ", ".join(
+        f"{count} {word}{'' if count == 1 else 's'}"
+        for count, word in (
+            (len(settings.clients), "client"),
+            (settings.count_sites(), "site"),
+            (contacts, "contact"),
+        )
+    )
+
+
+def _support(hours: SupportHours, now: datetime) -> str:
+    return f"support is {describe_support(hours, now=now)}"
+
+
+def _week(hours: SupportHours, now: datetime) -> Iterator[str]:
+    today = now.astimezone(hours.zone).date()
+    for offset in range(_DAYS):
+        day = hours.day(today + timedelta(days=offset))
+        said = ", ".join(map(str, day.intervals)) or f"closed: {day.why_closed}"
+        yield f"  {format_date(day.on):<15}  {said}"
+
+
+def _deadlines(hours: SupportHours, settings: Settings, now: datetime) -> Iterator[str]:
+    for priority, target in settings.support.response.targets().items():
+        respond_by = deadline(hours, target, now).respond_by
+        yield (
+            f"  {priority.value:<8}  by {format_instant(respond_by, hours.zone)}"
+            f"  ({describe_target(target)}, met by {_MET_BY[target.met_by]})"
+        )
+
+
+def _hints(settings: Settings) -> Iterator[str]:
+    """Yield what is allowed and yet seldom meant."""
+    if settings.agency.mail_from.endswith((".example", ".invalid", ".test")):
+        yield "agency.mail_from is still an example; mails from it will not arrive"
+    if not settings.count_sites():
+        yield "clients: no site is watched yet"
+    elif not settings.probing.canaries:
+        yield "probing.canaries: none, so a fault of our own network looks like a fault of a site"
+    if not settings.staff_channels.duty:
+        yield "staff_channels.duty: nobody of the staff is told of a new ticket"
+    if is_loopback(url_host(settings.web.base_url)):
+        yield f"web.base_url: {settings.web.base_url} in a mail leads nowhere but on this host"
+    for client in settings.clients:
+        if client.sites and not any(contact.incidents for contact in client.contacts):
+            yield f"clients: nobody at {client.slug} is told when a site of theirs is down"
