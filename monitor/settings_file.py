@@ -149,11 +149,12 @@ def parse(text: str, *, source: str, has_lines: bool) -> tuple[Node, list[Fault]
         for event in _events(text):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        raise _unreadable(source, *_explain(error, text, has_lines=has_lines)) from error
-    except yaml.YAMLError as error:
+        # Not kept as the cause: it may quote the line, and the line may hold a password.
+        raise _unreadable(source, *_explain(error, text, has_lines=has_lines)) from None
+    except yaml.YAMLError:
         found = _FORBIDDEN.search(text)
         line = text.count("\n", 0, found.start()) + 1 if found and has_lines else None
-        raise _unreadable(source, "contains a control character", line=line) from error
+        raise _unreadable(source, "contains a control character", line=line) from None
     return builder.root, builder.faults
 
 

@@ -139,8 +139,9 @@ class BasicAuthSettings(Section):
 
     username: Annotated[str, AfterValidator(_credential)] = Field(description="User name.")
     password: Annotated[SecretStr, AfterValidator(_password)] = Field(
-        description="Password. Keep it out of the file: set FETTLE_CLIENTS__<CLIENT>__SITES__<SITE>"
-        "__BASIC_AUTH__PASSWORD_FILE, with the slugs in capitals and hyphens as underscores."
+        description="Password. Keep it out of the file: set "
+        "FETTLE_CLIENTS__CLIENT__SITES__SITE__BASIC_AUTH__PASSWORD_FILE, with the slugs of client "
+        "and site in capitals, hyphens as underscores."
     )
 
 

@@ -164,15 +164,9 @@ class TargetSettings(Section):
         default=timedelta(hours=48), description="How soon, counted as counted_in says."
     )
     counted_in: CountedIn = Field(
-        default=CountedIn.SUPPORT_DAYS,
-        description="support_hours: time counts while support is open. support_days: each 24h of "
-        "the promise is one day with support hours, at the same time of day. clock_then_roll: all "
-        "time counts, and a deadline out of hours moves to the next opening.",
+        default=CountedIn.SUPPORT_DAYS, description="As for critical tickets."
     )
-    met_by: MetBy = Field(
-        default=MetBy.REPLY,
-        description="What a person must do in time: acknowledgement (take the ticket) or reply.",
-    )
+    met_by: MetBy = Field(default=MetBy.REPLY, description="As for critical tickets.")
 
     def target(self) -> ResponseTarget:
         """Return the response target in the form that the rules use."""
@@ -185,8 +179,16 @@ class CriticalTarget(TargetSettings):
     within: Annotated[Duration, between("1m", "365d")] = Field(
         default=timedelta(hours=1), description="How soon, counted as counted_in says."
     )
-    counted_in: CountedIn = Field(default=CountedIn.SUPPORT_HOURS, description="As for normal.")
-    met_by: MetBy = Field(default=MetBy.ACKNOWLEDGEMENT, description="As for normal.")
+    counted_in: CountedIn = Field(
+        default=CountedIn.SUPPORT_HOURS,
+        description="support_hours: time counts while support is open. support_days: each 24h of "
+        "the promise is one day with support hours, at the same time of day. clock_then_roll: all "
+        "time counts, and a deadline out of hours moves to the next opening.",
+    )
+    met_by: MetBy = Field(
+        default=MetBy.ACKNOWLEDGEMENT,
+        description="What a person must do in time: acknowledgement (take the ticket) or reply.",
+    )
 
 
 class LowTarget(TargetSettings):
@@ -253,7 +255,8 @@ class SupportSettings(Section):
     )
     closures: tuple[ClosureSettings, ...] = Field(
         default=(_CHRISTMAS,),
-        description="Dates on which the agency is closed: no support hours.",
+        description="Dates on which the agency is closed: no support hours. Default: Christmas, "
+        "from 12-24 to 01-01.",
     )
     response: ResponseSettings = Field(
         default=ResponseSettings(), description="The response target of each priority."
