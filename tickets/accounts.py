@@ -13,7 +13,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NewType
 
@@ -84,16 +84,7 @@ class Credentials:
     """What a sign-in is verified against; also made up for an address that nobody has."""
 
     staff_id: int | None
-    password_hash: PasswordHash
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewSession:
-    """A session that has just begun: ``token`` goes into the cookie and is known nowhere else."""
-
-    token: str
-    form_token: str
-    staff: Staff
+    password_hash: PasswordHash = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +92,16 @@ class SignedIn:
     """A session that is in force, and whose it is; ``form_token`` stands in each of its forms."""
 
     staff: Staff
-    form_token: str
+    form_token: str = field(repr=False)
     seen_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSession(SignedIn):
+    """A session that has just begun: ``token`` goes into the cookie and is known nowhere else."""
+
+    token: str = field(repr=False)
 
 
 def hash_password(password: str) -> PasswordHash:
@@ -221,18 +219,24 @@ def begin_session(
         end_session(tx, replaces)
     tx.exec(sa.delete(SessionRow).where(col(SessionRow.expires_at) <= at))
     staff = _staff(row)
-    token, form_token = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    session = NewSession(
+        token=secrets.token_urlsafe(32),
+        form_token=secrets.token_urlsafe(32),
+        staff=staff,
+        seen_at=at,
+        expires_at=at + IDLE_LIFE,
+    )
     tx.add(
         SessionRow(
-            token_hash=_token_hash(token),
+            token_hash=_token_hash(session.token),
             staff_id=staff.id,
-            form_token=form_token,
+            form_token=session.form_token,
             created_at=at,
             seen_at=at,
-            expires_at=at + min(IDLE_LIFE, ABSOLUTE_LIFE),
+            expires_at=session.expires_at,
         )
     )
-    return NewSession(token=token, form_token=form_token, staff=staff)
+    return session
 
 
 def find_session(tx: Session, token: str, *, now: datetime) -> SignedIn | None:

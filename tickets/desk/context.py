@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from tickets import queries
@@ -12,9 +13,11 @@ from tickets.accounts import SignedIn
 from tickets.clock import Clock
 from tickets.desk.watch import Watch, WatchSummary
 from tickets.policy import Policy
+from tickets.rules.promise import ResponseTarget
 from tickets.rules.staff import may_act
 from tickets.rules.words import (
     describe_support,
+    describe_target,
     describe_time_left,
     format_clock,
     format_date,
@@ -85,6 +88,34 @@ class Words:
     def span(self, duration: timedelta) -> str:
         """Return support time, ``1 h 5 min``."""
         return format_hours(duration)
+
+    def duration(self, duration: timedelta) -> str:
+        """Return plain time, ``4 min 10 s``."""
+        return format_duration(duration)
+
+    def on_date(self, on: date) -> str:
+        """Return a date, ``Mon 9 Mar 2026``."""
+        return format_date(on)
+
+    def closing(self, at: datetime, on: date) -> str:
+        """Return the end of a stretch of the local date ``on``; its midnight reads ``24:00``."""
+        return "24:00" if at.astimezone(self.policy.zone).date() > on else self.clock(at)
+
+    def target(self, target: ResponseTarget) -> str:
+        """Return what is promised, ``1 h in support hours``."""
+        return describe_target(target)
+
+    def instant_text(self, text: str) -> str:
+        """Return an instant that was stored as ISO 8601 text, ``Thu 13:10``; else the text."""
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            return text
+        return self.short(at) if at.tzinfo is not None else text
+
+    def parts(self, text: str) -> Sequence[tuple[str, bool]]:
+        """Cut ``1 d 3 h`` into its numbers (True) and what stands between them (False)."""
+        return [(part, part.isdigit()) for part in re.split(r"(\d+)", text) if part]
 
     def support(self) -> str:
         """Return whether support is open, ``open until 17:00``."""

@@ -1,0 +1,145 @@
+"""The desk's own words for what the rules name by a code, and what to offer next on a ticket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tickets.desk.watch import SiteState
+from tickets.queries import TicketView
+from tickets.rules.message import MessageState
+from tickets.rules.notice import Notice
+from tickets.rules.promise import MetBy
+from tickets.rules.ticket import (
+    EARLY_OUTCOMES,
+    Action,
+    Category,
+    Outcome,
+    Source,
+    Status,
+    is_allowed,
+)
+
+STATES = {
+    SiteState.UP: "Up",
+    SiteState.SLOW: "Slow",
+    SiteState.DOWN: "Down",
+    SiteState.UNKNOWN: "Unknown",
+    SiteState.MAINTENANCE: "Maintenance",
+}
+
+CATEGORIES = {
+    Category.BUG_FIX: "Bug fix",
+    Category.CONTENT_CHANGE: "Content change",
+    Category.ADVICE: "Advice",
+    Category.CMS_UPDATE: "CMS update",
+    Category.OUTAGE: "Down",
+    Category.SLOW: "Slow",
+    Category.CERTIFICATE: "Certificate",
+    Category.DOMAIN: "Domain",
+    Category.ALERT: "Alert",
+}
+
+SOURCES = {
+    Source.MONITOR: "the monitor",
+    Source.ALERTMANAGER: "Alertmanager",
+    Source.GRAFANA: "Grafana",
+    Source.PORTAL: "the request form",
+    Source.STAFF: "staff",
+    Source.API: "the API",
+}
+
+OUTCOMES = {
+    Outcome.FIXED: "fixed",
+    Outcome.RECOVERED_BY_ITSELF: "recovered by itself",
+    Outcome.DUPLICATE: "a duplicate",
+    Outcome.NOT_AN_ISSUE: "not an issue",
+    Outcome.ANSWERED: "answered",
+}
+
+DEEDS = {
+    Action.OPEN: "opened the ticket",
+    Action.ACKNOWLEDGE: "acknowledged the ticket",
+    Action.REPLY: "wrote to the client",
+    Action.NOTE: "left a note",
+    Action.RESOLVE: "resolved the ticket",
+    Action.REOPEN: "reopened the ticket",
+    Action.CLOSE: "closed the ticket",
+    Action.RECOVER: "saw the site recover",
+    Action.RELAPSE: "saw the site fail again",
+    Action.WORSEN: "saw the site go from slow to down",
+    Action.UNWATCH: "stopped watching the site",
+    Action.BREACH: "recorded that the promise was broken",
+}
+"""What somebody did; the name of whoever it was comes before."""
+
+BUTTONS = {
+    Action.ACKNOWLEDGE: "Acknowledge",
+    Action.REPLY: "Reply",
+    Action.NOTE: "Note",
+    Action.RESOLVE: "Resolve",
+    Action.CLOSE: "Close",
+    Action.REOPEN: "Reopen",
+}
+"""What a person may do to a ticket at the desk, in the order in which it is offered."""
+
+NOTICES = {
+    Notice.DOWN: "Down",
+    Notice.SLOW: "Slow",
+    Notice.RECOVERED: "Recovered",
+    Notice.ACKNOWLEDGED: "Acknowledged",
+    Notice.REPLY: "Reply",
+    Notice.RESOLVED: "Resolved",
+    Notice.REOPENED: "Reopened",
+    Notice.BREACHED: "Promise broken",
+}
+
+MESSAGE_STATES = {
+    MessageState.PENDING: "Waiting",
+    MessageState.SENDING: "Sending",
+    MessageState.SENT: "Sent",
+    MessageState.DEAD: "Not delivered",
+    MessageState.CANCELLED: "Cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A state as a word with, for sites, its shape and colour."""
+
+    word: str
+    state: SiteState | None = None
+
+
+def mark_of(ticket: TicketView) -> Mark:
+    """Return what a ticket is about: how its site stood or stands, else its category."""
+    if ticket.recovered_at is not None:
+        return Mark("Up again", SiteState.UP)
+    if ticket.category is Category.OUTAGE:
+        return Mark("Down", SiteState.DOWN)
+    if ticket.category is Category.SLOW:
+        return Mark("Slow", SiteState.SLOW)
+    return Mark(CATEGORIES[ticket.category])
+
+
+def offered_actions(ticket: TicketView) -> list[Action]:
+    """Return what a person may do to the ticket now, in the order of ``BUTTONS``."""
+    return [action for action in BUTTONS if is_allowed(action, ticket.status)]
+
+
+def next_action(ticket: TicketView) -> Action | None:
+    """Return the next sensible action on a ticket; None once it is closed."""
+    if ticket.status is Status.CLOSED:
+        return None
+    if ticket.status is Status.RESOLVED:
+        return Action.CLOSE
+    if ticket.status is Status.OPEN:
+        keeps_it = ticket.promise.met_by is MetBy.ACKNOWLEDGEMENT
+        return Action.ACKNOWLEDGE if keeps_it else Action.REPLY
+    return Action.RESOLVE if ticket.recovered_at is not None else Action.REPLY
+
+
+def offered_outcomes(ticket: TicketView) -> list[Outcome]:
+    """Return the outcomes with which the ticket may be closed from where it stands."""
+    if ticket.status is Status.RESOLVED:
+        return list(Outcome)
+    return [outcome for outcome in Outcome if outcome in EARLY_OUTCOMES]

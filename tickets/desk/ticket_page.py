@@ -1,0 +1,201 @@
+"""One ticket: its promise and why, the evidence, the history, and the form of one action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tickets.accounts import SignedIn
+from tickets.actions import MAX_TEXT
+from tickets.desk.answers import Desk
+from tickets.desk.context import read_page
+from tickets.desk.forms import FieldFault
+from tickets.desk.phrases import (
+    BUTTONS,
+    mark_of,
+    next_action,
+    offered_actions,
+    offered_outcomes,
+)
+from tickets.queries import EntryView, MessageView, TicketPage, TicketView, get_ticket_page
+from tickets.rules.promise import Deadline, read_derivation
+from tickets.rules.ticket import Action, Status, is_allowed
+
+_JUST_NOW = timedelta(minutes=5)
+
+
+class Voice(StrEnum):
+    """Who speaks in a line of the history."""
+
+    SYSTEM = "system"
+    CLIENT = "client"
+    STAFF = "staff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What somebody has typed into the form of ``action``, and what was wrong with it.
+
+    ``seen_version`` is the version that they had read, if the ticket has changed since.
+    """
+
+    action: Action | None = None
+    fields: Mapping[str, str] = field(default_factory=dict[str, str])
+    faults: Sequence[FieldFault] = ()
+    problem: str = ""
+    seen_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the history: who speaks, whether it is new to the reader, what was mailed."""
+
+    entry: EntryView
+    voice: Voice
+    is_new: bool
+    begins_day: bool
+    messages: Sequence[MessageView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One line of "why?": time that counted and the total by its end, or a day that did not."""
+
+    on: date
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    total: timedelta | None = None
+    skipped_for: str = ""
+
+
+_VOICES = {
+    Action.REPLY: Voice.CLIENT,
+    Action.RESOLVE: Voice.CLIENT,
+    Action.NOTE: Voice.STAFF,
+    Action.CLOSE: Voice.STAFF,
+}
+
+
+async def show_ticket(desk: Desk, request: Request, me: SignedIn) -> Response:
+    """Show a ticket; ``?do=reply`` opens the form of that action."""
+    action = find_action(request.query_params.get("do", ""))
+    return await ticket_page(
+        desk,
+        me,
+        request.path_params["ref"],
+        draft=Draft(action=action),
+        is_done="done" in request.query_params,
+    )
+
+
+async def ticket_page(
+    desk: Desk,
+    me: SignedIn,
+    ref: str,
+    *,
+    draft: Draft = Draft(),
+    status: int = 200,
+    is_done: bool = False,
+) -> Response:
+    """Return the page of ticket ``ref`` with ``draft`` in its form; raises ``NotFound``.
+
+    ``is_done`` asks for a word of confirmation, which is given if the newest entry is the reader's.
+    """
+    context = desk.context
+    frame, page = await read_page(context, me, partial(get_ticket_page, ref=ref))
+    ticket = page.ticket
+    action = draft.action
+    may_open = frame.may_act and action is not None and is_allowed(action, ticket.status)
+    return desk.page(
+        "ticket.html",
+        frame=frame,
+        status=status,
+        ticket=ticket,
+        evidence=page.evidence,
+        mark=mark_of(ticket),
+        offered=offered_actions(ticket) if frame.may_act else [],
+        next_action=next_action(ticket),
+        outcomes=offered_outcomes(ticket),
+        form_action=action if may_open else None,
+        draft=draft,
+        faults={fault.field: fault.message for fault in draft.faults},
+        most=MAX_TEXT,
+        promise_title=_promise_title(ticket),
+        because=_because(ticket),
+        reasons=_reasons(ticket),
+        lines=_lines(desk, page, draft),
+        done=_confirmation(page, me, context.clock.now()) if is_done else None,
+    )
+
+
+def find_action(text: str) -> Action | None:
+    """Return the action of the desk that ``text`` names, if it names one."""
+    return next((action for action in BUTTONS if action.value == text), None)
+
+
+def _promise_title(ticket: TicketView) -> str:
+    """Return how the promise ended; empty while it stands."""
+    promise = ticket.promise
+    if promise.was_kept:
+        return "Promise kept"
+    if promise.is_answered:
+        return "Answered late"
+    return "Not answered" if ticket.status is Status.CLOSED else ""
+
+
+def _because(ticket: TicketView) -> Deadline | None:
+    try:
+        return read_derivation(ticket.promise.derivation)
+    except ValueError:
+        return None  # written by an older version; the deadline itself stands
+
+
+def _reasons(ticket: TicketView) -> Sequence[Reason]:
+    deadline = _because(ticket)
+    if deadline is None:
+        return []
+    counted = [
+        Reason(on=one.on, starts_at=one.starts_at, ends_at=one.ends_at, total=one.total)
+        for one in deadline.counted
+    ]
+    skipped = [Reason(on=day.on, skipped_for=day.why) for day in deadline.skipped]
+    return sorted([*counted, *skipped], key=lambda reason: reason.on)
+
+
+def _lines(desk: Desk, page: TicketPage, draft: Draft) -> Sequence[Line]:
+    zone = desk.context.policy.zone
+    lines: list[Line] = []
+    day: date | None = None
+    for entry in page.entries:
+        on = entry.at.astimezone(zone).date()
+        lines.append(
+            Line(
+                entry=entry,
+                voice=_VOICES.get(entry.action, Voice.SYSTEM) if entry.text else Voice.SYSTEM,
+                is_new=draft.seen_version is not None and entry.number > draft.seen_version,
+                begins_day=on != day,
+                messages=[one for one in page.messages if one.entry_number == entry.number],
+            )
+        )
+        day = on
+    return lines
+
+
+def _confirmation(page: TicketPage, me: SignedIn, now: datetime) -> Line | None:
+    """Return the newest entry if the reader has just made it: an old link confirms nothing."""
+    newest = page.entries[-1]
+    if newest.actor != me.staff.name or now - newest.at > _JUST_NOW:
+        return None
+    return Line(
+        entry=newest,
+        voice=Voice.SYSTEM,
+        is_new=False,
+        begins_day=False,
+        messages=[one for one in page.messages if one.entry_number == newest.number],
+    )
