@@ -12,7 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.cookiejar import CookieJar
+from functools import lru_cache
 
 import httpx
 
@@ -53,11 +53,8 @@ class Prober:
     ) -> None:
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log URLs with their query
         self._loop_lag = loop_lag
-        self._client = httpx.AsyncClient(
-            transport=transport or CurlTransport(),
-            trust_env=False,
-            follow_redirects=False,
-            cookies=_NoCookies(),
+        self._client = _Client(
+            transport=transport or CurlTransport(), trust_env=False, follow_redirects=False
         )
 
     async def probe(self, site: Site, *, started_at: datetime) -> Observation:
@@ -85,7 +82,7 @@ class Prober:
     async def reach(
         self, url: str, *, within: timedelta, allow_networks: tuple[Network, ...] = ()
     ) -> Cause | None:
-        """Ask ``url`` for an HTTP answer; return None if one came, whatever its status, else why."""
+        """Ask ``url`` for any HTTP answer; return None if one came, else the cause why not."""
         site = Site(
             slug="",
             client="",
@@ -138,8 +135,7 @@ class Prober:
         )
         try:
             response = await self._client.send(request, stream=True)
-            body = b"".join([chunk async for chunk in response.aiter_raw()])
-            await response.aclose()
+            transcript = await _transcript_of(response)
         except EgressFailed as failure:
             attempt.take_failure(failure)
             return None
@@ -149,7 +145,7 @@ class Prober:
         except httpx.TransportError as error:
             attempt.fail(Cause.PROTOCOL_ERROR, Phase.PROCESSING, clean(str(error), most=300))
             return None
-        return attempt.take_answer(response, body)
+        return attempt.take_answer(response, transcript)
 
 
 @dataclass(slots=True)
@@ -191,7 +187,7 @@ class _Attempt:
         """Return the site's URL; None, with the failure written down, if it is none."""
         fault = url_fault(text)
         try:
-            self.origin = httpx.URL(text)
+            self.origin = _parse(text)
         except (httpx.InvalidURL, ValueError) as error:
             fault = fault or str(error)
         if fault is None:
@@ -231,28 +227,20 @@ class _Attempt:
 
     def take_failure(self, failure: EgressFailed) -> None:
         """Write down an exchange that failed; a bad status weighs more than a broken body."""
-        transcript = failure.transcript
-        headers = httpx.Headers(list(transcript.headers))
-        self._take_transcript(transcript, headers)
+        self._take_transcript(failure.transcript)
         self.fail(failure.cause, failure.phase, self._from_where(str(failure)))
-        if transcript.status is not None:
-            answer = _answer(transcript.status, headers, transcript.body, is_truncated=True)
-            found = weigh(self.site, answer)
+        if failure.transcript.status is not None:
+            found = weigh(self.site, self._answer(is_truncated=True))
             self.title, self.excerpt = found.title, found.excerpt
-            if found.cause is Cause.HTTP_STATUS and transcript.status not in _REDIRECTS:
+            if found.cause is Cause.HTTP_STATUS and failure.transcript.status not in _REDIRECTS:
                 self.fail(found.cause, Phase.PROCESSING, found.message)
 
-    def take_answer(self, response: httpx.Response, body: bytes) -> httpx.URL | None:
+    def take_answer(self, response: httpx.Response, transcript: Transcript) -> httpx.URL | None:
         """Write down a whole answer; return where it redirects to, None if it is the last."""
-        transcript = response.extensions.get("transcript")
-        if not isinstance(transcript, Transcript):
-            transcript = Transcript(status=response.status_code, body=body)
-        self._take_transcript(transcript, response.headers)
-        status = response.status_code
-        if status in _REDIRECTS and not is_expected(self.site, status):
+        self._take_transcript(transcript)
+        if response.status_code in _REDIRECTS and not is_expected(self.site, response.status_code):
             return self._find_next(response)
-        answer = _answer(status, response.headers, body, is_truncated=transcript.is_truncated)
-        found = weigh(self.site, answer)
+        found = weigh(self.site, self._answer(is_truncated=transcript.is_truncated))
         self.title, self.excerpt = found.title, found.excerpt
         self.is_truncated = found.is_truncated
         if found.cause is not None:
@@ -283,16 +271,26 @@ class _Attempt:
             certificate=self.certificate,
             tls_version=seen.tls_version,
             tls_cipher=seen.tls_cipher,
-            headers=self.headers,
+            headers=evidence_of(self.headers),
             title=self.title,
             excerpt=self.excerpt,
         )
 
-    def _take_transcript(self, transcript: Transcript, headers: httpx.Headers) -> None:
+    def _take_transcript(self, transcript: Transcript) -> None:
         self.transcript = transcript
         self.phases += transcript.phases
         self.certificate = transcript.certificate or self.certificate
-        self.headers = evidence_of(headers)
+        self.headers = _by_name(transcript.headers)
+
+    def _answer(self, *, is_truncated: bool) -> HttpAnswer:
+        status = self.transcript.status or 0
+        return HttpAnswer(
+            status=status,
+            reason=httpx.codes.get_reason_phrase(status),
+            headers=self.headers,
+            body=self.transcript.body,
+            is_truncated=is_truncated,
+        )
 
     def _find_next(self, response: httpx.Response) -> httpx.URL | None:
         """Return the URL that a redirect leads to; None, with the failure written down, if none."""
@@ -324,21 +322,53 @@ class _Attempt:
         return f"{message}, after a redirect to {clean(self.hops[-1], most=200)}"
 
 
-class _NoCookies(CookieJar):
-    """A jar that keeps nothing: cookies live within one probe, and httpx's jar is the client's."""
+class _NoCookies(httpx.Cookies):
+    """Keeps nothing: cookies live within one probe, and httpx's own jar is the whole client's."""
 
-    def extract_cookies(self, response: object, request: object) -> None:
+    def extract_cookies(self, response: httpx.Response) -> None:
         """Take no cookie."""
 
 
-def _answer(status: int, headers: httpx.Headers, body: bytes, *, is_truncated: bool) -> HttpAnswer:
-    return HttpAnswer(
-        status=status,
-        reason=httpx.codes.get_reason_phrase(status),
-        headers=headers,
-        body=body,
-        is_truncated=is_truncated,
-    )
+class _Client(httpx.AsyncClient):
+    """An httpx client without cookies of its own."""
+
+    _none = _NoCookies()
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """No cookies, and nowhere to put them."""
+        return self._none
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None:
+        raise AttributeError("a prober's client keeps no cookies")
+
+
+async def _transcript_of(response: httpx.Response) -> Transcript:
+    """Return what our transport wrote down; for another transport, what the response shows."""
+    transcript = response.extensions.get("transcript")
+    if not isinstance(transcript, Transcript):
+        transcript = Transcript(
+            status=response.status_code,
+            headers=tuple(response.headers.raw),
+            body=b"".join([chunk async for chunk in response.aiter_raw()]),
+        )
+    await response.aclose()
+    return transcript
+
+
+def _by_name(headers: tuple[tuple[bytes, bytes], ...]) -> dict[str, str]:
+    """Return headers by lower-case name; what comes more than once is joined by commas."""
+    named: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.lower().decode("latin-1"), value.decode("utf-8", "replace")
+        named[key] = f"{named[key]}, {text}" if key in named else text
+    return named
+
+
+@lru_cache(maxsize=16_384)
+def _parse(text: str) -> httpx.URL:
+    return httpx.URL(text)
 
 
 def _may_have_credentials(origin: httpx.URL, url: httpx.URL) -> bool:

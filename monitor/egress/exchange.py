@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import certifi
 import pycurl
 
 from monitor.egress.terms import Terms
@@ -71,7 +70,7 @@ class Seen:
 class Exchange:
     """A reusable easy handle; ``curl`` is what a Driver runs between ``begin`` and ``forget``."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, ca_bundle: str) -> None:
         self.seen = Seen()
         self._limits = Terms(deadline=0.0, timeout_seconds=0.0)
         # A name that only this handle uses, by which it hands libcurl the addresses to connect to.
@@ -81,7 +80,7 @@ class Exchange:
         self._http_version = pycurl.CURL_HTTP_VERSION_1_1
         self._is_verbose = False
         self.curl = pycurl.Curl()
-        self._set_up()
+        self._set_up(ca_bundle)
 
     def begin(
         self,
@@ -172,7 +171,7 @@ class Exchange:
         """Let go of what the exchange has brought, so that an idle handle holds no body."""
         self.seen = Seen()
 
-    def _set_up(self) -> None:
+    def _set_up(self, ca_bundle: str) -> None:
         curl = self.curl
         for option, value in (
             (pycurl.NOSIGNAL, 1),
@@ -191,7 +190,7 @@ class Exchange:
             curl.setopt(option, value)
         curl.setopt(pycurl.PROXY, "")  # not even the environment's
         curl.setopt(pycurl.NOPROXY, "*")
-        curl.setopt(pycurl.CAINFO, certifi.where())
+        curl.setopt(pycurl.CAINFO, ca_bundle)
         curl.setopt(pycurl.HEADERFUNCTION, self._take_header)
         curl.setopt(pycurl.WRITEFUNCTION, self._take_body)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)

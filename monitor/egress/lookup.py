@@ -154,12 +154,11 @@ def find_literal(host: str) -> str | None:
 
     IPv4 may be written in any way that browsers accept: ``127.1``, ``0x7f000001``, ``2130706433``.
     """
-    try:
+    last = host.removesuffix(".").rpartition(".")[2]
+    if ":" not in host and not last[:1].isdigit():
+        return None
+    with contextlib.suppress(ValueError):
         return str(ip_address(host))
-    except ValueError:
-        last = host.removesuffix(".").rpartition(".")[2]
-        if not last[:1].isdigit():
-            return None
     try:
         return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))
     except (OSError, UnicodeError):

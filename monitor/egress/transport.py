@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import certifi
 import httpx
 import pycurl
 
@@ -72,9 +73,14 @@ class CurlTransport(httpx.AsyncBaseTransport):
 
     HTTP/1.1 is spoken unless a server has turned out to know HTTP/2 only. TLS version and cipher
     can be had from libcurl only at a price, so they are read at every 64th exchange with an origin.
+    ``ca_bundle`` is a PEM file of the public authorities (default: certifi's); libcurl parses it
+    once a day, not once a request.
     """
 
-    def __init__(self, *, system_lookup: SystemLookup | None = None) -> None:
+    def __init__(
+        self, *, ca_bundle: str | None = None, system_lookup: SystemLookup | None = None
+    ) -> None:
+        self._ca_bundle = ca_bundle or certifi.where()
         self._system_lookup = system_lookup
         self._driver: Driver | None = None
         self._lookup: NameLookup | None = None
@@ -250,7 +256,7 @@ class CurlTransport(httpx.AsyncBaseTransport):
 
     def _make_exchange(self) -> Exchange:
         self._exchanges_made += 1
-        return Exchange(self._exchanges_made)
+        return Exchange(self._exchanges_made, ca_bundle=self._ca_bundle)
 
 
 def _header_line(name: bytes, value: bytes) -> bytes:
