@@ -31,8 +31,8 @@ from tickets.errors import Fault, Misconfigured, Unavailable
 Result = TypeVar("Result")
 Work = Callable[[Session], Result]
 
-BUSY_TIMEOUT_MS = 5000
-"""How long a write waits for another process's write transaction on SQLite, in milliseconds."""
+BUSY_TIMEOUT = timedelta(seconds=5)
+"""How long a write waits for another process's write transaction, unless told otherwise."""
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -114,9 +114,11 @@ class Row(SQLModel):
 class Store:
     """One database with its writer thread and its reader threads; close it when done."""
 
-    def __init__(self, url: str, *, readers: int = 4) -> None:
+    def __init__(
+        self, url: str, *, readers: int = 4, busy_timeout: timedelta = BUSY_TIMEOUT
+    ) -> None:
         self.url = url
-        self._writer_engine, self._reader_engine = _make_engines(url, readers)
+        self._writer_engine, self._reader_engine = _make_engines(url, readers, busy_timeout)
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="store-reader")
 
@@ -170,16 +172,16 @@ def _in_transaction(engine: Engine, work: Work[Result]) -> Result:
         raise Unavailable(f"the store does not answer: {error.orig}") from error
 
 
-def _make_engines(url: str, readers: int) -> tuple[Engine, Engine]:
+def _make_engines(url: str, readers: int, busy_timeout: timedelta) -> tuple[Engine, Engine]:
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
     except ArgumentError as error:
         raise _bad_url(url) from error
     if backend == "sqlite":
-        return _sqlite_engines(url, parsed.database, readers)
+        return _sqlite_engines(url, parsed.database, readers, busy_timeout)
     if backend == "postgresql":
-        return _postgresql_engines(url, readers)
+        return _postgresql_engines(url, readers, busy_timeout)
     raise _bad_url(url)
 
 
@@ -192,14 +194,16 @@ def _bad_url(url: str) -> Misconfigured:
     return Misconfigured([Fault(file="configuration", line=None, key="store.url", message=message)])
 
 
-def _sqlite_engines(url: str, database: str | None, readers: int) -> tuple[Engine, Engine]:
+def _sqlite_engines(
+    url: str, database: str | None, readers: int, busy_timeout: timedelta
+) -> tuple[Engine, Engine]:
     if not database or database == ":memory:":
         message = "an SQLite store needs a file, for example sqlite:///data/fettle.db"
         raise Misconfigured(
             [Fault(file="configuration", line=None, key="store.url", message=message)]
         )
     Path(database).parent.mkdir(parents=True, exist_ok=True)
-    arguments = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
+    arguments = {"check_same_thread": False, "timeout": busy_timeout.total_seconds()}
     writer = sa.create_engine(url, connect_args=arguments, pool_size=1, max_overflow=1)
     reader = sa.create_engine(url, connect_args=arguments, pool_size=readers)
     event.listen(writer, "connect", _prepare_sqlite_writer)
@@ -229,9 +233,10 @@ def _begin_deferred(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
-def _postgresql_engines(url: str, readers: int) -> tuple[Engine, Engine]:
+def _postgresql_engines(url: str, readers: int, busy_timeout: timedelta) -> tuple[Engine, Engine]:
     # A mail leaves on the strength of a commit, so the commit must be durable (decision 4).
-    durable = "-c timezone=UTC -c synchronous_commit=on -c lock_timeout=5s"
+    wait_ms = round(busy_timeout / timedelta(milliseconds=1))
+    durable = f"-c timezone=UTC -c synchronous_commit=on -c lock_timeout={wait_ms}"
     read_only = "-c timezone=UTC -c default_transaction_read_only=on"
     writer = sa.create_engine(
         url,

@@ -1,0 +1,63 @@
+"""The schema's steps lead to exactly the tables of the code, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlmodel import SQLModel
+
+from monitor.migrations import current, newest, upgrade
+from tests.postgresql import PostgreSQL
+from tickets.errors import Misconfigured
+from tickets.store import Store
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "postgresql":
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        store = Store(server.empty_database())
+    else:
+        store = Store(f"sqlite:///{tmp_path / 'empty.db'}")
+    yield store
+    store.close()
+
+
+def test_an_empty_store_is_brought_to_the_tables_of_the_code(empty: Store) -> None:
+    assert current(empty) is None
+    upgrade(empty)
+    assert current(empty) == newest()
+    with empty.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences: list[Any] = compare_metadata(context, SQLModel.metadata)
+    assert differences == []
+
+
+def test_upgrading_again_changes_nothing(empty: Store) -> None:
+    upgrade(empty)
+    upgrade(empty)
+    assert current(empty) == newest()
+
+
+def test_a_store_that_a_newer_version_has_upgraded_is_refused(empty: Store) -> None:
+    upgrade(empty)
+    with empty.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999_future'")
+    with pytest.raises(Misconfigured, match="newer than this version"):
+        upgrade(empty)
+
+
+def test_a_step_that_fails_leaves_the_store_as_it_was(empty: Store) -> None:
+    with empty.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE ticket (x INTEGER)")
+    with pytest.raises(Exception, match="already exists"):
+        upgrade(empty)
+    assert current(empty) is None
+    with empty.engine.connect() as connection:
+        tables = set(connection.dialect.get_table_names(connection))
+    assert tables - {"alembic_version"} == {"ticket"}

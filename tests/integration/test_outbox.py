@@ -1,0 +1,152 @@
+"""Messages are claimed once, settled once, tried again as agreed, and never lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlmodel import select
+
+from tests.builders import ANNA, BEN, DUTY, a_policy
+from tests.tickets import opened
+from tickets import outbox
+from tickets.rules.message import DeliveryOutcome, FailureReason, MessageState, backoff
+from tickets.rules.ticket import Priority
+from tickets.store import Store
+from tickets.tables import DeliveryRow, MessageRow
+
+AT = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
+
+
+def claim(store: Store, now: datetime, most: int = 10) -> Sequence[MessageRow]:
+    return store.write(lambda tx: outbox.claim(tx, now=now, most=most))
+
+
+def settle(
+    store: Store,
+    message: MessageRow,
+    outcome: DeliveryOutcome,
+    now: datetime,
+    reason: FailureReason | None = None,
+) -> MessageRow:
+    number = message.id
+    assert number is not None
+    return store.write(
+        lambda tx: outbox.settle(
+            tx, number, outcome=outcome, answer="as told", now=now, reason=reason
+        )
+    )
+
+
+def one_message(store: Store, priority: Priority = Priority.CRITICAL) -> MessageRow:
+    opened(store, a_policy(contacts=[ANNA], duty=[]), at=AT, priority=priority)
+    [message] = claim(store, AT)
+    return message
+
+
+def test_a_claimed_message_is_not_handed_out_again_until_its_lease_ends(store: Store) -> None:
+    message = one_message(store)
+    assert claim(store, AT + timedelta(seconds=59)) == []
+    [again] = claim(store, AT + outbox.LEASE)
+    assert (again.id, again.header_id, again.written_at) == (
+        message.id,
+        message.header_id,
+        message.written_at,
+    )
+
+
+def test_many_senders_at_once_share_the_messages_without_doubling_any(store: Store) -> None:
+    for number in range(8):
+        opened(store, a_policy(contacts=[ANNA, BEN], duty=[DUTY]), at=AT, key=str(number))
+    claimed, lock = list[int | None](), threading.Lock()
+
+    def work() -> None:
+        own = Store(store.url)
+        while messages := claim(own, AT, most=3):
+            with lock:
+                claimed.extend(message.id for message in messages)
+        own.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(claimed) == len(set(claimed)) == 24
+
+
+def test_critical_messages_leave_before_older_ones_of_lower_priority(store: Store) -> None:
+    policy = a_policy(contacts=[ANNA], duty=[])
+    for minute, priority in enumerate([Priority.LOW, Priority.NORMAL, Priority.CRITICAL]):
+        at = AT + timedelta(minutes=minute)
+        opened(store, policy, at=at, key=priority, priority=priority)
+    claimed = claim(store, AT + timedelta(minutes=5))
+    assert [message.priority for message in claimed] == ["critical", "normal", "low"]
+
+
+def test_a_passing_failure_is_tried_again_after_the_agreed_waits(store: Store) -> None:
+    message, now, waits = one_message(store), AT, list[int]()
+    for _ in range(7):
+        message = settle(store, message, DeliveryOutcome.DEFERRED, now, FailureReason.TEMPORARY)
+        assert message.state is MessageState.PENDING
+        waits.append(round((message.not_before - now) / timedelta(minutes=1)))
+        assert claim(store, message.not_before - timedelta(seconds=1)) == []
+        now = message.not_before
+        [message] = claim(store, now)
+    assert waits == [1, 2, 5, 15, 60, 60, 60]
+
+
+@pytest.mark.parametrize(("priority", "hours"), [(Priority.CRITICAL, 24), (Priority.NORMAL, 72)])
+def test_a_failure_that_does_not_pass_is_given_up_after_a_day_or_three(
+    store: Store, priority: Priority, hours: int
+) -> None:
+    message = one_message(store, priority)
+    almost = AT + timedelta(hours=hours) - timedelta(seconds=1)
+    assert settle(store, message, DeliveryOutcome.DEFERRED, almost).state is MessageState.PENDING
+    [message] = claim(store, AT + timedelta(hours=hours, minutes=2))
+    at = AT + timedelta(hours=hours, minutes=2)
+    assert settle(store, message, DeliveryOutcome.DEFERRED, at).state is MessageState.DEAD
+    assert claim(store, at + timedelta(days=30)) == []
+
+
+def test_a_refused_message_is_dead_at_once_and_blocks_no_other(store: Store) -> None:
+    opened(store, a_policy(contacts=[ANNA, BEN], duty=[]), at=AT)
+    first, second = claim(store, AT)
+    refused = settle(store, first, DeliveryOutcome.REFUSED, AT, FailureReason.PERMANENT)
+    assert (refused.state, refused.last_failure) == (MessageState.DEAD, "as told")
+    assert settle(store, second, DeliveryOutcome.SENT, AT).state is MessageState.SENT
+
+
+def test_a_sent_message_stays_sent_when_a_late_sender_reports_failure(store: Store) -> None:
+    message = one_message(store)
+    settle(store, message, DeliveryOutcome.SENT, AT)
+    late = settle(store, message, DeliveryOutcome.DEFERRED, AT, FailureReason.TIMEOUT)
+    assert late.state is MessageState.SENT
+    assert claim(store, AT + timedelta(days=1)) == []
+
+
+def test_every_attempt_is_kept_with_the_servers_answer(store: Store) -> None:
+    message = one_message(store)
+    settle(store, message, DeliveryOutcome.DEFERRED, AT, FailureReason.CONNECT)
+    settle(store, message, DeliveryOutcome.SENT, AT + timedelta(minutes=1))
+    attempts = store.read(lambda tx: tx.exec(select(DeliveryRow)).all())
+    assert [(row.number, row.outcome, row.reason) for row in attempts] == [
+        (1, DeliveryOutcome.DEFERRED, FailureReason.CONNECT),
+        (2, DeliveryOutcome.SENT, None),
+    ]
+
+
+def test_messages_given_back_untried_are_due_at_once(store: Store) -> None:
+    message = one_message(store)
+    assert message.id is not None
+    number = message.id
+    store.write(lambda tx: outbox.release(tx, [number]))
+    [again] = claim(store, AT)
+    assert (again.id, again.attempts) == (number, 0)
+
+
+def test_a_back_off_counts_from_the_first_failed_attempt() -> None:
+    with pytest.raises(ValueError, match="from 1"):
+        backoff(0)
