@@ -30,6 +30,9 @@ from tickets.tables import MessageRow, TicketRow
 STALE_AFTER = 3
 """Intervals after which the last probe of a site no longer says how it stands."""
 
+STALE_AT_LEAST = timedelta(seconds=15)
+"""How old a probe may be in any case: observations reach the store a few seconds late."""
+
 TICK_WITHIN = timedelta(seconds=5)
 """How old the newest tick may be while the service is ready."""
 
@@ -84,7 +87,9 @@ class Standing:
 
 def is_fresh(observed_at: datetime | None, interval: timedelta, now: datetime) -> bool:
     """Tell whether a probe that ended at ``observed_at`` still says how its site stands."""
-    return observed_at is not None and now - observed_at <= STALE_AFTER * interval
+    return observed_at is not None and now - observed_at <= max(
+        STALE_AFTER * interval, STALE_AT_LEAST
+    )
 
 
 def worst_of(settled: Sequence[Verdict | None]) -> SiteState:
@@ -93,30 +98,35 @@ def worst_of(settled: Sequence[Verdict | None]) -> SiteState:
     return min(states, key=badness, default=SiteState.UNKNOWN)
 
 
-_FACTS = tuple(field.name for field in fields(Sighting))
+_SIGHTING = tuple(field.name for field in fields(Sighting))
+_SITE = tuple(f.name for f in fields(Standing) if f.name not in {"interval", "sightings"})
 
 
 def list_standings(tx: Session) -> Sequence[Standing]:
     """Return every site that is watched, in the order in which they were added."""
     seen: dict[str, list[Sighting]] = {}
-    columns = [getattr(SightingRow, name) for name in _FACTS]
-    sightings = sa.select(col(SightingRow.site), *columns).order_by(col(SightingRow.location))
+    columns = [getattr(SightingRow, name) for name in _SIGHTING]
+    site_of = col(SightingRow.site)
+    sightings = (
+        sa.select(site_of, *columns)
+        .join(SiteRow, col(SiteRow.slug) == site_of)
+        .where(col(SiteRow.removed_at).is_(None))
+        .order_by(site_of, col(SightingRow.location))
+    )
     for site, *facts in tx.connection().execute(sightings):
-        seen.setdefault(site, []).append(Sighting(**dict(zip(_FACTS, facts, strict=True))))
-    sites = select(SiteRow).where(col(SiteRow.removed_at).is_(None))
+        seen.setdefault(site, []).append(Sighting(**dict(zip(_SIGHTING, facts, strict=True))))
+    sites = (
+        sa.select(*(getattr(SiteRow, name) for name in _SITE), col(SiteRow.interval_seconds))
+        .where(col(SiteRow.removed_at).is_(None))
+        .order_by(col(SiteRow.added_at), col(SiteRow.slug))
+    )
     return [
         Standing(
-            slug=site.slug,
-            client=site.client,
-            client_name=site.client_name,
-            name=site.name,
-            url=site.url,
-            interval=timedelta(seconds=site.interval_seconds),
-            timeout_seconds=site.timeout_seconds,
-            slow_after_seconds=site.slow_after_seconds,
-            sightings=seen.get(site.slug, ()),
+            **dict(zip(_SITE, facts, strict=True)),
+            interval=timedelta(seconds=seconds),
+            sightings=seen.get(facts[0], ()),
         )
-        for site in tx.exec(sites.order_by(col(SiteRow.added_at), col(SiteRow.slug))).all()
+        for *facts, seconds in tx.connection().execute(sites)
     ]
 
 

@@ -89,6 +89,8 @@ def label_text(text: str) -> str:
     """
     if len(text) > MAX_LABEL:
         text = text[: MAX_LABEL - 1] + "…"
+    if text.isprintable():  # nearly always, and quickly told
+        return text
     return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
