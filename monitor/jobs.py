@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.schedulers.asyncio import AsyncIOScheduler  # pyright: ignore[reportMissingTypeStubs] (APScheduler is untyped)
+from apscheduler.triggers.interval import IntervalTrigger  # pyright: ignore[reportMissingTypeStubs] (the same)
 
 from tickets.clock import Clock
 from tickets.errors import Unavailable
@@ -43,7 +43,7 @@ class Jobs:
         self._ran_at: dict[str, float] = {}
         self._failure: asyncio.Future[None] | None = None
 
-    def every(self, seconds: float, name: str, work: Work) -> None:
+    def every(self, seconds: int, name: str, work: Work) -> None:
         """Do ``work`` every ``seconds``, first one period from the start."""
         self._periods[name] = seconds
         self._scheduler.add_job(  # pyright: ignore[reportUnknownMemberType] (APScheduler is untyped)
@@ -65,7 +65,7 @@ class Jobs:
                 self._rearm_silent()
         finally:
             stopping.cancel()
-            self._scheduler.shutdown(wait=False)  # pyright: ignore[reportUnknownMemberType] (APScheduler is untyped)
+            self._scheduler.shutdown(wait=False)
         if self._failure.done():
             self._failure.result()
 

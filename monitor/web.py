@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -13,12 +13,12 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
-from monitor.metrics import MetricsPage
+from monitor.metrics import ServiceFigures, render
 from monitor.queries import StoreWatch, readiness
 from tickets.clock import Clock
-from tickets.desk.app import desk_routes
+from tickets.desk.app import desk_app
 from tickets.desk.context import DeskContext
 from tickets.errors import Unavailable
 from tickets.policy import Policy
@@ -37,8 +37,7 @@ class Web:
     store: Store
     policy: Policy
     clock: Clock
-    metrics: MetricsPage
-    version: str
+    service: ServiceFigures
 
 
 def create_app(web: Web) -> Starlette:
@@ -49,7 +48,9 @@ def create_app(web: Web) -> Starlette:
 
     async def ready(_request: Request) -> Response:
         try:
-            reasons = await web.store.aread(lambda tx: readiness(tx, now=web.clock.now()))
+            reasons: Sequence[str] = await web.store.aread(
+                lambda tx: readiness(tx, web.clock.now())
+            )
         except Unavailable as error:
             reasons = [str(error)]
         is_ready = not reasons
@@ -60,7 +61,15 @@ def create_app(web: Web) -> Starlette:
     async def metrics(request: Request) -> Response:
         accept = request.headers.get("accept", "")
         try:
-            page, content_type = await web.metrics.render(accept)
+            page, content_type = await web.store.aread(
+                lambda tx: render(
+                    tx,
+                    policy=web.policy,
+                    service=web.service,
+                    now=web.clock.now(),
+                    accept=accept,
+                )
+            )
         except Unavailable as error:
             return PlainTextResponse(f"{error}\n", status_code=503)
         return Response(page, headers={"content-type": content_type})
@@ -69,15 +78,15 @@ def create_app(web: Web) -> Starlette:
         store=web.store,
         policy=web.policy,
         clock=web.clock,
-        watch=StoreWatch(clock=web.clock),
-        version=web.version,
+        watch=StoreWatch(web.clock, web.policy.zone),
+        version=web.service.version,
     )
     return Starlette(
         routes=[
             Route("/-/healthy", healthy),
             Route("/-/ready", ready),
             Route("/metrics", metrics),
-            *desk_routes(desk),
+            Mount("/", desk_app(desk)),
         ]
     )
 
@@ -86,7 +95,7 @@ class _Server(uvicorn.Server):
     """uvicorn without its own signal handlers: the role's stop event decides."""
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         yield
 
 

@@ -11,6 +11,9 @@ from monitor.service import Part, build_policy, run_together
 from monitor.settings import Settings
 from tickets.clock import Clock
 from tickets.delivery import Delivery
+from tickets.mail import MailIdentity
+from tickets.mail_channel import MailChannel
+from tickets.smtp import MailServer, SmtpSender
 from tickets.store import Store
 from tickets.sweep import sweep
 
@@ -36,7 +39,21 @@ class DeliveryRole:
 def delivery_parts(store: Store, settings: Settings, *, clock: Clock) -> Sequence[Part]:
     """Return delivery and sweep as parts that run until told to stop."""
     policy = build_policy(settings, clock=clock)
-    delivery = Delivery(store=store, clock=clock)
+    delivery = Delivery(store, channel=_mail_channel(settings, clock=clock), clock=clock)
     jobs = Jobs(clock)
     jobs.every(SWEEP_SECONDS, "sweep", lambda: sweep(store, policy, now=clock.now()))
     return delivery.run, jobs.run
+
+
+def _mail_channel(settings: Settings, *, clock: Clock) -> MailChannel:
+    agency, mail = settings.agency, settings.mail
+    server = MailServer(
+        host=mail.host,
+        port=mail.port,
+        security=mail.security,
+        hello_name=agency.mail_from.rpartition("@")[2],
+        username=mail.username,
+        password=mail.password.get_secret_value() if mail.password else None,
+    )
+    identity = MailIdentity(name=agency.name, address=agency.mail_from, reply_to=agency.reply_to)
+    return MailChannel(SmtpSender(server), identity=identity, clock=clock)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from importlib.metadata import version
+from platform import python_version
 
-from monitor.metrics import MetricsPage
+from monitor.metrics import ServiceFigures
 from monitor.roles.delivery import delivery_parts
 from monitor.service import build_policy, run_together
 from monitor.settings import Settings
@@ -26,15 +27,14 @@ class DeskRole:
         """Serve, deliver and sweep until ``stop`` is set."""
         settings, clock = self.settings, self.clock
         store = Store(settings.store.url)
-        app = create_app(
-            Web(
-                store=store,
-                policy=build_policy(settings, clock=clock),
-                clock=clock,
-                metrics=MetricsPage(store, settings, clock=clock),
-                version=version("fettle"),
-            )
+        policy = build_policy(settings, clock=clock)
+        service = ServiceFigures(
+            version=version("fettle"),
+            revision="",
+            python_version=python_version(),
+            reloaded_at=clock.now(),
         )
+        app = create_app(Web(store=store, policy=policy, clock=clock, service=service))
         listen = settings.web.listen
         try:
             await run_together(

@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 TICK_SECONDS = 1
 FLUSH_SECONDS = 2
-RENEW_SECONDS = 5
+RENEW_SECONDS = 2
 LEASE_RETRY_SECONDS = 1.0
 
 
@@ -86,7 +86,12 @@ class ProberRole:
         )
         ledger = Ledger(policy=policy, incidents=incidents, location=self.location)
         lag = LoopLag(clock)
-        prober = Prober(clock=clock, loop_lag=lag)
+        prober = Prober(loop_lag=lag.worst_since)
+        canaries = Canaries(
+            settings.probing.canaries,
+            reach=prober.reach,
+            allow_networks=settings.probing.allow_networks,
+        )
         readings = Readings(self.location)
 
         def record_in(tx: Session, confirmed: Confirmed) -> IncidentRow | None:
@@ -100,7 +105,7 @@ class ProberRole:
         ticker = Ticker(
             await store.aread(self._watched),
             prober=prober,
-            excuser=Canaries(settings.probing.canaries, prober=prober, clock=clock),
+            excuser=canaries,
             readings=readings,
             record=record,
             clock=clock,
@@ -132,6 +137,7 @@ class ProberRole:
         finally:
             lag.stop()
             await ticker.drain()
+            await canaries.aclose()
             await prober.aclose()
         await readings.flush(write)
         await store.awrite(
