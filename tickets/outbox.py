@@ -125,10 +125,12 @@ def settle(
     answer: str,
     now: datetime,
     reason: FailureReason | None = None,
+    retry_after: timedelta | None = None,
 ) -> MessageRow:
     """Record how an attempt ended: sent, deferred to a later attempt, or dead.
 
-    A message that was settled as sent meanwhile stays sent.
+    ``retry_after`` takes the place of the back-off where the failure was the mail server's and not
+    the message's. A message that was settled as sent meanwhile stays sent.
     """
     message = tx.exec(
         select(MessageRow).where(col(MessageRow.id) == message_id).with_for_update()
@@ -152,7 +154,7 @@ def settle(
         gives_up = now - message.written_at >= GIVE_UP_AFTER[message.priority]
         is_dead = outcome is DeliveryOutcome.REFUSED or gives_up
         message.state = MessageState.DEAD if is_dead else MessageState.PENDING
-        message.not_before = now + backoff(message.attempts)
+        message.not_before = now + (retry_after or backoff(message.attempts))
         message.last_failure = answer[:500]
     return message
 
