@@ -74,7 +74,8 @@ class SmtpSender:
     def __init__(self, server: MailServer, *, deadline: timedelta = DEADLINE) -> None:
         self._server = server
         self._deadline = deadline.total_seconds()
-        self._context = ssl.create_default_context(cafile=server.ca_file)
+        is_open = server.security is MailSecurity.NONE
+        self._context = None if is_open else ssl.create_default_context(cafile=server.ca_file)
         self._idle: list[_Session] = []
 
     async def send(self, mail: Mail) -> str:

@@ -1,0 +1,202 @@
+"""Delivery: messages claimed from the outbox, sent by a channel, settled.
+
+A claim and a settlement are short transactions of their own; nothing is rendered or sent inside
+one. A message is settled as sent only after the mail server took it, so a crash in between sends it
+once more, the same to the byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+import structlog
+from sqlmodel import Session
+
+from tickets import outbox
+from tickets.clock import Clock
+from tickets.errors import Unavailable
+from tickets.mail_channel import Attempt, MailChannel
+from tickets.rules.message import DeliveryOutcome, MessageState
+from tickets.rules.ticket import reference
+from tickets.store import Store
+from tickets.tables import MessageRow
+
+log = structlog.get_logger()
+
+SLOTS = 4
+"""Messages in delivery at the same time."""
+
+POLL_SECONDS = 1.0
+"""How often the outbox is read when nothing wakes us."""
+
+STOP_SECONDS = 7.0
+"""How long a stop waits for what is in hand; with the farewells to the server, under ten."""
+
+Wait = Callable[[float], Coroutine[Any, Any, None]]
+"""Waits for so many seconds; tests hand in one that they end."""
+
+Result = TypeVar("Result")
+
+
+class Delivery:
+    """Delivers the outbox until told to stop, up to ``SLOTS`` messages at the same time.
+
+    Messages to one address about one ticket go one after the other. ``store_faults`` counts
+    transactions that the store could not take.
+    """
+
+    def __init__(
+        self, store: Store, *, channel: MailChannel, clock: Clock, wait: Wait = asyncio.sleep
+    ) -> None:
+        self.store_faults = 0
+        self._store = store
+        self._channel = channel
+        self._clock = clock
+        self._wait = wait
+        self._woken = asyncio.Event()
+        self._in_hand: dict[asyncio.Task[None], MessageRow] = {}
+
+    def wake(self) -> None:
+        """Read the outbox now: messages were written. Call it on the event loop."""
+        self._woken.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until ``stop`` is set, then finish what is in hand and give back the rest.
+
+        Ends within ten seconds of ``stop``. Whatever the store or the mail server do is logged and
+        outlived.
+        """
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                self._woken.clear()
+                await self._take_up()
+                if not self._in_hand:
+                    await self._channel.rest()
+                await self._pause(stopping)
+        finally:
+            stopping.cancel()
+            await self._wind_up()
+
+    async def drain(self) -> None:
+        """Deliver what is due now; return when nothing is left or the mail server is of no use.
+
+        Not to be called while ``run`` runs.
+        """
+        await self._take_up()
+        while self._in_hand:
+            await self._collect()
+            await self._take_up()
+        await self._channel.rest()
+
+    async def _take_up(self) -> None:
+        free = self._channel.free_slots(slots=SLOTS, in_hand=len(self._in_hand))
+        if not free:
+            return
+        try:
+            claimed = await self._store.awrite(lambda tx: self._claim(tx, most=free))
+        except Unavailable as error:
+            self._store_failed(error)
+            return
+        for message in claimed:
+            self._in_hand[asyncio.create_task(self._deliver(message))] = message
+
+    def _claim(self, tx: Session, *, most: int) -> Sequence[MessageRow]:
+        """Claim due messages; one whose address has another in hand for its ticket stays back."""
+        ids = {message.id for message in self._in_hand.values()}
+        busy = {(message.ticket_id, message.address) for message in self._in_hand.values()}
+        claimed: list[MessageRow] = []
+        held_back: list[int] = []
+        for message in outbox.claim(tx, now=self._clock.now(), most=most):
+            assert message.id is not None
+            if message.id in ids:
+                continue  # its lease ran out while we still hold it: it stays ours
+            if (message.ticket_id, message.address) in busy:
+                held_back.append(message.id)
+                continue
+            busy.add((message.ticket_id, message.address))
+            claimed.append(message)
+        if held_back:
+            tx.flush()
+            outbox.release(tx, held_back)
+        return claimed
+
+    async def _pause(self, stopping: asyncio.Task[bool]) -> None:
+        """Return when a slot is free, someone woke us, a stop was asked for, or a second passed."""
+        woken = asyncio.create_task(self._woken.wait())
+        passed = asyncio.create_task(self._wait(POLL_SECONDS))
+        await self._collect(stopping, woken, passed)
+        woken.cancel()
+        passed.cancel()
+
+    async def _collect(self, *others: asyncio.Task[Any]) -> None:
+        """Wait until one of ``others`` or of the messages in hand is done; let go of those."""
+        await asyncio.wait({*others, *self._in_hand}, return_when=asyncio.FIRST_COMPLETED)
+        for task in [task for task in self._in_hand if task.done()]:
+            del self._in_hand[task]
+            task.result()
+
+    async def _deliver(self, message: MessageRow) -> None:
+        attempt = await self._channel.attempt(message)
+        settled = await self._settle(message, attempt)
+        facts = {
+            "message": message.header_id,
+            "ticket": reference(message.ticket_id),
+            "notice": message.notice,
+            "audience": message.audience,
+            "attempts": settled.attempts,
+        }
+        if attempt.outcome is DeliveryOutcome.SENT:
+            age = self._clock.now() - message.written_at
+            log.info("delivery.message_sent", **facts, age_seconds=age.total_seconds())
+            return
+        is_dead = settled.state is MessageState.DEAD
+        tell = log.error if is_dead else log.warning
+        tell("delivery.attempt_failed", **facts, reason=attempt.reason, is_dead=is_dead)
+
+    async def _settle(self, message: MessageRow, attempt: Attempt) -> MessageRow:
+        """Record the attempt, however long the store is away: what was sent must not go twice."""
+        message_id = message.id
+        assert message_id is not None
+        while True:
+            try:
+                return await self._store.awrite(
+                    lambda tx: outbox.settle(
+                        tx,
+                        message_id,
+                        outcome=attempt.outcome,
+                        answer=attempt.answer,
+                        reason=attempt.reason,
+                        retry_after=attempt.retry_after,
+                        now=self._clock.now(),
+                    )
+                )
+            except Unavailable as error:
+                self._store_failed(error)
+            await self._wait(POLL_SECONDS)
+
+    async def _wind_up(self) -> None:
+        """Give what is in hand a moment to finish, then give back what did not."""
+        grace = asyncio.create_task(self._wait(STOP_SECONDS))
+        while self._in_hand and not grace.done():
+            await self._collect(grace)
+        grace.cancel()
+        unfinished = [message.id for message in self._in_hand.values() if message.id is not None]
+        for task in self._in_hand:
+            task.cancel()
+        await asyncio.gather(*self._in_hand, return_exceptions=True)
+        self._in_hand.clear()
+        await self._channel.rest()
+        if not unfinished:
+            return
+        log.warning("delivery.messages_given_back", count=len(unfinished))
+        try:
+            await self._store.awrite(lambda tx: outbox.release(tx, unfinished))
+        except Unavailable as error:
+            self._store_failed(error)  # their leases run out by themselves
+
+    def _store_failed(self, error: Unavailable) -> None:
+        self.store_faults += 1
+        log.warning("delivery.store_unavailable", fault=str(error))
