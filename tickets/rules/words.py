@@ -97,12 +97,12 @@ def describe_time_left(hours: SupportHours, *, now: datetime, respond_by: dateti
     ``18 min``, ``1 h 5 min``, ``1 d 3 h``; past the deadline ``12 min over``. A day here is one
     support day on the calendar, whatever its hours, and the rest is support time: at 10:10 on
     Wednesday, ``1 d 3 h`` before Thursday 13:10. Plain time would be misleading at night and over
-    a weekend, when nothing runs out. Under a minute reads ``under 1 min`` and ``just over``.
+    a weekend, when nothing runs out. Less than a minute reads ``under 1 min`` or ``over``.
     """
     if is_kept(now, respond_by):
         return _describe_span(hours, now, respond_by) or "under 1 min"
     over = _describe_span(hours, respond_by, now)
-    return f"{over} over" if over else "just over"
+    return f"{over} over" if over else "over"
 
 
 def describe_support(hours: SupportHours, *, now: datetime) -> str:
