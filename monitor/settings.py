@@ -24,7 +24,7 @@ from pydantic import (
 
 from monitor.rules.site import Network
 from monitor.site_settings import ProbeInterval, ProbeTimeout, SiteSettings, SlowAfter
-from tickets.addresses import HostPort, canonical_url, parse_host_port, shown
+from tickets.addresses import HostPort, canonical_url, parse_host_port, shown, url_host, url_path
 from tickets.quantities import duration_text
 from tickets.rules.ticket import Priority
 from tickets.setting_types import (
@@ -113,7 +113,7 @@ class StoreSettings(Section):
 
 def _web_root(text: str) -> str:
     url = canonical_url(text)
-    if url.count("/") > 3 or "?" in url:
+    if url_path(url) != "/":
         raise ValueError("must not contain a path: pages live at the root of a host of their own")
     return url.removesuffix("/")
 
@@ -140,10 +140,10 @@ class WebSettings(Section):
     @classmethod
     def _is_reachable(cls, base_url: str, info: ValidationInfo) -> str:
         listen: HostPort | None = info.data.get("listen")
-        if listen and listen.host in {"0.0.0.0", "::"} and base_url == f"http://{listen}":  # noqa: S104 (compared, not bound)
+        if listen and url_host(base_url) in {"0.0.0.0", "::"}:  # noqa: S104 (compared, not bound)
             raise ValueError(
-                f"is missing: listen says every address ({listen}), so links in mails need the "
-                "address at which people reach the desk, such as https://desk.agency.example"
+                f"leads nowhere: listen says every address ({listen}), so say at which people "
+                "reach the desk, such as https://desk.agency.example"
             )
         return base_url
 

@@ -21,7 +21,6 @@ _CHOICES = {"enum", "literal_error"}
 _LIMITS = {
     "greater_than_equal": ("must be at least", "ge"),
     "less_than_equal": ("must be at most", "le"),
-    "too_short": ("must have at least this many items:", "min_length"),
 }
 
 

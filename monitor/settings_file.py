@@ -25,8 +25,8 @@ MAX_BYTES = 5_000_000
 MAX_DEPTH = 30
 """Deepest nesting of lists and mappings."""
 
-MAX_VALUES = 500_000
-"""Most keys and values in one file; 20,000 sites need about 300,000."""
+MAX_VALUES = 250_000
+"""Most keys and values in one file; 20,000 sites need about 150,000."""
 
 _LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NO_VALUE = frozenset({"", "~", "null", "Null", "NULL"})
@@ -40,6 +40,7 @@ _HINTS = {
     "did not find expected '-' indicator": "this line is indented differently from the list",
     "did not find expected ',' or '}'": "a { is not closed, or a comma is missing",
     "did not find expected ',' or ']'": "a [ is not closed, or a comma is missing",
+    "did not find expected node content": "a [ or { is not closed, or a value is missing",
     "found unexpected end of stream": "a quote is not closed",
 }
 

@@ -79,6 +79,12 @@ def _read_status(value: object) -> object:
     return value
 
 
+def _some(statuses: tuple[StatusRange, ...]) -> tuple[StatusRange, ...]:
+    if not statuses:
+        raise ValueError("must list at least one status")
+    return statuses
+
+
 def _header_name(name: str) -> str:
     if not _HEADER_NAME.fullmatch(name):
         raise ValueError(f"{shown(name)} is not a valid header name")
@@ -166,7 +172,7 @@ class SiteSettings(Section):
     slow_after: SlowAfter | None = Field(
         default=None, description="As probing.slow_after. Default: that."
     )
-    expect_status: Annotated[tuple[StatusRangeSetting, ...], Field(min_length=1)] = Field(
+    expect_status: Annotated[tuple[StatusRangeSetting, ...], AfterValidator(_some)] = Field(
         default=((200, 299),),
         description="HTTP statuses that are good, after redirects, such as [200, 301-302].",
     )

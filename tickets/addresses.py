@@ -113,6 +113,11 @@ def url_host(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
+def url_path(url: str) -> str:
+    """Return the path of a canonical URL with its query; the root is ``/``."""
+    return "/" + url.split("/", 3)[3]
+
+
 def parse_host_port(text: str) -> HostPort:
     """Return the host and port in ``HOST:PORT``; raises ``ValueError``."""
     host, port = _host_and_port(text)

@@ -36,15 +36,18 @@ from tickets.setting_types import (
 )
 
 _LEAP_YEAR = 2000
+_HOST_ZONES = frozenset({"localtime", "posixrules", "Factory"})
 _CLOSURE_DAY = re.compile(r"([0-9]{4}-)?[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 def _zone(name: str) -> str:
-    zones = zoneinfo.available_timezones()
-    if name not in zones:
-        near = did_you_mean(name, zones)
-        raise ValueError(f"{shown(name)} is not a time zone, such as Europe/London{near}")
-    return name
+    try:
+        if name not in _HOST_ZONES:
+            return ZoneInfo(name).key
+    except (KeyError, ValueError, OSError):
+        pass
+    near = did_you_mean(name, zoneinfo.available_timezones())
+    raise ValueError(f"{shown(name)} is not a time zone, such as Europe/London{near}")
 
 
 class AgencySettings(Section):
