@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -294,12 +295,12 @@ class _Attempt:
 
     def _find_next(self, response: httpx.Response) -> httpx.URL | None:
         """Return the URL that a redirect leads to; None, with the failure written down, if none."""
-        where = response.headers.get("location", "")
-        fault: str | None = "names no address to go to" if not where else None
+        where = response.headers.get("location", "").strip()
+        fault = _redirect_fault(where)
         url = response.url
         if fault is None:
             try:
-                url = response.url.join(where.strip()).copy_with(fragment=None)
+                url = response.url.join(where).copy_with(fragment=None)
                 fault = url_fault(str(url))
             except (httpx.InvalidURL, ValueError) as error:
                 fault = str(error)
@@ -342,6 +343,17 @@ class _Client(httpx.AsyncClient):
     @cookies.setter
     def cookies(self, cookies: object) -> None:
         raise AttributeError("a prober's client keeps no cookies")
+
+
+def _redirect_fault(where: str) -> str | None:
+    """Tell what is wrong with a Location before it is joined to the address that it came from."""
+    if not where:
+        return "names no address to go to"
+    try:
+        parts = urlsplit(where)
+    except ValueError as error:
+        return str(error).lower()
+    return "names no host" if parts.scheme in _DEFAULT_PORTS and not parts.netloc else None
 
 
 async def _transcript_of(response: httpx.Response) -> Transcript:

@@ -61,9 +61,18 @@ class Scene:
 
 def is_whole(scene: Scene) -> bool:
     """Tell whether the exchange ended in an answer, be it cut short on our own wish."""
+    seen = scene.seen
     if scene.ending.code == pycurl.E_WRITE_ERROR:
-        return scene.seen.is_redirect or scene.seen.is_truncated
-    return scene.ending.code == pycurl.E_OK and scene.seen.is_answered
+        return seen.is_redirect or seen.is_truncated
+    if not seen.is_answered:
+        return False
+    # Where a body has no length it ends with its connection. Many servers then leave out TLS's own
+    # goodbye, and browsers do not mind.
+    return scene.ending.code == pycurl.E_OK or (
+        scene.ending.code == pycurl.E_RECV_ERROR
+        and "unexpected eof" in scene.ending.words
+        and not seen.has_framing
+    )
 
 
 def wants_http2(scene: Scene) -> bool:
@@ -208,11 +217,8 @@ def _explain_answer(scene: Scene) -> tuple[Cause, str]:
 
 
 def _of_length(seen: Seen) -> str:
-    for line in seen.lines:
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and value.strip().isdigit():
-            return f" of {int(value):,}"
-    return ""
+    length = seen.header(b"content-length")
+    return f" of {int(length):,}" if length is not None and length.isdigit() else ""
 
 
 def _unreadable_authorities(scene: Scene) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pycurl
@@ -66,12 +66,30 @@ class Seen:
     is_redirect: bool = False
     tls_words: str = ""
 
+    @property
+    def has_framing(self) -> bool:
+        """Whether the answer says by itself where its body ends."""
+        return any(self.header(name) for name in (b"content-length", b"transfer-encoding"))
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the value of a header by its lower-case name, None if the answer lacks it."""
+        for line in self.lines[1:]:
+            found, _, value = line.partition(b":")
+            if found.strip().lower() == name:
+                return value.strip()
+        return None
+
 
 class Exchange:
-    """A reusable easy handle; ``curl`` is what a Driver runs between ``begin`` and ``forget``."""
+    """A reusable easy handle; ``curl`` is what a Driver runs between ``begin`` and ``forget``.
 
-    def __init__(self, number: int, *, ca_bundle: str) -> None:
+    ``number`` is its own among all, ``clock`` the event loop's.
+    """
+
+    def __init__(self, number: int, *, ca_bundle: str, clock: Callable[[], float]) -> None:
         self.seen = Seen()
+        self._clock = clock
+        self._began_at = 0.0
         self._limits = Terms(deadline=0.0, timeout_seconds=0.0)
         # A name that only this handle uses, by which it hands libcurl the addresses to connect to.
         self._alias = f"exchange-{number}.invalid"
@@ -96,6 +114,7 @@ class Exchange:
         ``authorities`` is a PEM bundle trusted in place of the public ones.
         """
         self.seen = Seen()
+        self._began_at = self._clock()
         self._limits = terms
         curl = self.curl
         curl.setopt(
@@ -253,7 +272,7 @@ class Exchange:
             return None  # a trailer
         if line not in {b"\r\n", b"\n"}:
             if seen.interim_answers and not seen.lines:
-                seen.answer_seconds = self.curl.getinfo(pycurl.TOTAL_TIME_T) / 1_000_000
+                seen.answer_seconds = self._clock() - self._began_at
             seen.lines.append(line)
             return None
         return self._end_headers()
@@ -267,7 +286,7 @@ class Exchange:
             return None
         seen.is_answered = True
         seen.status = status
-        if status in _REDIRECTS and any(line[:9].lower() == b"location:" for line in seen.lines):
+        if status in _REDIRECTS and seen.header(b"location"):
             seen.is_redirect = True
             return 0  # nobody waits for the body of a redirect
         return None

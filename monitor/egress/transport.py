@@ -256,7 +256,8 @@ class CurlTransport(httpx.AsyncBaseTransport):
 
     def _make_exchange(self) -> Exchange:
         self._exchanges_made += 1
-        return Exchange(self._exchanges_made, ca_bundle=self._ca_bundle)
+        clock = asyncio.get_running_loop().time
+        return Exchange(self._exchanges_made, ca_bundle=self._ca_bundle, clock=clock)
 
 
 def _header_line(name: bytes, value: bytes) -> bytes:
