@@ -13,7 +13,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import NoReturn, TextIO, cast
 from monitor.commands.arguments import build_parser
 from monitor.commands.screen import OutputLost, Screen
 from monitor.commands.surroundings import StoreNotReady, Surroundings, WrongUsage
-from tickets.clock import SystemClock
+from tickets.clock import Clock, SystemClock
 from tickets.errors import Misconfigured, ServiceError, Unavailable
 
 DEFAULT_CONFIG = "config/fettle.yml"
@@ -38,8 +38,16 @@ TERMINATED = 128 + signal.SIGTERM
 Command = Callable[[Surroundings, argparse.Namespace], int]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``fettle`` with ``argv`` (default: the process's own) and return its exit code."""
+def main(
+    argv: Sequence[str] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    clock: Clock | None = None,
+) -> int:
+    """Run ``fettle`` with ``argv`` (default: the process's own) and return its exit code.
+
+    ``environ`` and ``clock`` are the process's and the host's unless given.
+    """
     parser = build_parser()
     try:
         arguments = parser.parse_args(argv)
@@ -48,7 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command is None:
         parser.print_help(sys.stderr)
         return WRONG
-    surroundings = _surroundings(arguments)
+    surroundings = _surroundings(
+        arguments,
+        environ=os.environ if environ is None else environ,
+        clock=clock or SystemClock(),
+    )
     try:
         with _termination_ends_in_order():
             code = find_command(arguments.command)(surroundings, arguments)
@@ -89,8 +101,10 @@ def _termination_ends_in_order() -> Generator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _surroundings(arguments: argparse.Namespace) -> Surroundings:
-    named = arguments.config or os.environ.get("FETTLE_CONFIG")
+def _surroundings(
+    arguments: argparse.Namespace, *, environ: Mapping[str, str], clock: Clock
+) -> Surroundings:
+    named = arguments.config or environ.get("FETTLE_CONFIG")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is no fault
             stream.reconfigure(errors="replace")
@@ -99,17 +113,16 @@ def _surroundings(arguments: argparse.Namespace) -> Surroundings:
             input=sys.stdin,
             output=sys.stdout,
             errors=sys.stderr,
-            has_colour=_has_colour(sys.stdout),
+            has_colour=_has_colour(sys.stdout, environ),
         ),
-        environ=os.environ,
-        clock=SystemClock(),
+        environ=environ,
+        clock=clock,
         config=Path(named or DEFAULT_CONFIG),
         is_named=bool(named),
     )
 
 
-def _has_colour(output: TextIO) -> bool:
-    environ = os.environ
+def _has_colour(output: TextIO, environ: Mapping[str, str]) -> bool:
     return output.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 

@@ -6,14 +6,10 @@ Each leaf sets ``command`` to the module below ``monitor.commands`` and the func
 from __future__ import annotations
 
 import argparse
-import math
-import re
-from collections.abc import Callable, Iterable
-from ipaddress import ip_network
+from collections.abc import Iterable
 from typing import Any
 
-from monitor.rules.site import Network
-from tickets.addresses import HostPort, parse_host_port, shown
+from monitor.commands import kinds
 from tickets.rules.message import MessageState
 from tickets.rules.staff import Role
 from tickets.rules.ticket import Outcome, Priority
@@ -21,9 +17,6 @@ from tickets.rules.ticket import Outcome, Priority
 DEFAULT_LOCATION = "main"
 """Name of the location of a prober that was given none."""
 
-LONGEST_PROBE_SECONDS = 300.0
-
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _EXIT_CODES = """\
 exit codes:
   0    good
@@ -36,7 +29,12 @@ exit codes:
 Settings come from config/fettle.yml, or the file that --config or FETTLE_CONFIG names.
 """
 
-Adder = Callable[..., argparse.ArgumentParser]
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help with room for the longest command and flag beside what they do."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -46,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Watch client websites, open a ticket the moment one is down or slow, and "
         "keep the response promise.",
         epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -81,7 +79,7 @@ def _leaf(
         help=does,
         description=does[0].upper() + does[1:] + ".",
         epilog=f"example:\n  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     parser.set_defaults(command=calls)
@@ -98,7 +96,11 @@ def _leaf(
 def _group(group: Any, name: str, *, does: str) -> Any:
     """Add a command that only holds others, and return where to add those."""
     parser: argparse.ArgumentParser = group.add_parser(
-        name, help=does, description=does[0].upper() + does[1:] + ".", allow_abbrev=False
+        name,
+        help=does,
+        description=does[0].upper() + does[1:] + ".",
+        formatter_class=_Help,
+        allow_abbrev=False,
     )
     return parser.add_subparsers(metavar="ACTION", title="actions", required=True)
 
@@ -120,14 +122,14 @@ def _add_service(group: Any) -> None:
     run.add_argument(
         "--location",
         metavar="NAME",
-        type=_location,
+        type=kinds.location,
         default=DEFAULT_LOCATION,
         help=f"where this prober runs, in small letters (default: {DEFAULT_LOCATION})",
     )
     run.add_argument(
         "--listen",
         metavar="HOST:PORT",
-        type=_listen,
+        type=kinds.listen,
         help="where the desk listens (default: web.listen of the configuration)",
     )
     run.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
@@ -142,7 +144,7 @@ def _add_service(group: Any) -> None:
     demo.add_argument(
         "--port",
         metavar="N",
-        type=_port,
+        type=kinds.port,
         help="port of the demo's first page (default: a free one)",
     )
     ready = _leaf(
@@ -192,17 +194,25 @@ def _add_looks(group: Any) -> None:
         "site", metavar="URL|SITE", help="a URL, or the slug of a site in the configuration"
     )
     probe.add_argument(
-        "--timeout", metavar="S", type=_seconds, help="seconds for the whole probe; beyond: down"
+        "--timeout",
+        metavar="S",
+        type=kinds.seconds,
+        help="seconds for the whole probe; beyond: down",
     )
     probe.add_argument(
-        "--slow-after", metavar="S", type=_seconds, help="seconds beyond which an answer is slow"
+        "--slow-after",
+        metavar="S",
+        type=kinds.seconds,
+        help="seconds beyond which an answer is slow",
     )
-    probe.add_argument("--keyword", metavar="TEXT", help="text that must occur in the page")
+    probe.add_argument(
+        "--keyword", metavar="TEXT", type=kinds.text, help="text that must occur in the page"
+    )
     probe.add_argument("--ca", metavar="FILE", help="PEM file of the authorities to trust instead")
     probe.add_argument(
         "--allow-network",
         metavar="CIDR",
-        type=_network,
+        type=kinds.network,
         action="append",
         default=[],
         help="network beyond the public internet that may be reached; can be repeated",
@@ -256,21 +266,29 @@ def _add_tickets(group: Any) -> None:
         tickets, "note", does="add a note that only staff see", more=' --text "Host says 14:00."'
     )
     for parser in (reply, note):
-        parser.add_argument("--text", metavar="T", help="the text (default: read from stdin)")
+        parser.add_argument(
+            "--text", metavar="T", type=kinds.text, help="the text (default: read from stdin)"
+        )
     resolve = _action_leaf(
         tickets,
         "resolve",
         does="say that the cause is dealt with; the client is told",
         more=' --cause "Disk full" --done "Logs removed"',
     )
-    resolve.add_argument("--cause", metavar="C", required=True, help="what it was")
-    resolve.add_argument("--done", metavar="D", required=True, help="what was done")
+    resolve.add_argument("--cause", metavar="C", type=kinds.text, required=True, help="what it was")
+    resolve.add_argument(
+        "--done", metavar="D", type=kinds.text, required=True, help="what was done"
+    )
     close = _action_leaf(
         tickets, "close", does="close a ticket for good; nobody is told", more=" --outcome fixed"
     )
     close.add_argument("--outcome", choices=_values(Outcome), required=True)
     close.add_argument(
-        "--reason", metavar="R", default="", help="why; needed if the ticket is not resolved"
+        "--reason",
+        metavar="R",
+        type=kinds.text,
+        default="",
+        help="why; needed if the ticket is not resolved",
     )
     reopen = _action_leaf(
         tickets,
@@ -278,7 +296,9 @@ def _add_tickets(group: Any) -> None:
         does="take up a resolved ticket again, with a new promise",
         more=' --reason "It is back"',
     )
-    reopen.add_argument("--reason", metavar="R", required=True, help="why, in words for the client")
+    reopen.add_argument(
+        "--reason", metavar="R", type=kinds.text, required=True, help="why, in words for the client"
+    )
 
 
 def _ticket_leaf(
@@ -317,8 +337,10 @@ def _add_staff(group: Any) -> None:
         example="fettle staff add sam@agency.example --name Sam --role lead",
         has_json=True,
     )
-    add.add_argument("email", metavar="EMAIL")
-    add.add_argument("--name", metavar="N", required=True, help="the name that clients read")
+    add.add_argument("email", metavar="EMAIL", type=kinds.text)
+    add.add_argument(
+        "--name", metavar="N", type=kinds.text, required=True, help="the name that clients read"
+    )
     add.add_argument(
         "--role",
         choices=_values(Role),
@@ -388,52 +410,3 @@ def _add_store(group: Any) -> None:
 
 def _values(enum: Iterable[Any]) -> list[str]:
     return [member.value for member in enum]
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text.removesuffix("s"))
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds <= LONGEST_PROBE_SECONDS:
-        raise argparse.ArgumentTypeError(
-            f"{shown(text)} is not a number of seconds, above 0 and at most "
-            f"{LONGEST_PROBE_SECONDS:g}"
-        )
-    return seconds
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a port; allowed are 1 to 65535")
-    return int(text)
-
-
-def _network(text: str) -> Network:
-    try:
-        return ip_network(text)
-    except ValueError:
-        pass
-    try:
-        whole = ip_network(text, strict=False)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{shown(text)} is not a network; write it as 192.168.0.0/16 or fd00::/8"
-        ) from None
-    raise argparse.ArgumentTypeError(f"{shown(text)} is an address within a network; write {whole}")
-
-
-def _listen(text: str) -> HostPort:
-    try:
-        return parse_host_port(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _location(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            f"{shown(text)} is not a location; write 1 to 63 small letters, digits and inner "
-            "hyphens, such as london"
-        )
-    return text

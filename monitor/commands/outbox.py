@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from monitor.commands.screen import Piece
 from monitor.commands.surroundings import Surroundings, open_store
-from monitor.commands.tickets import message_document, message_row
+from monitor.commands.ticket_documents import message_document
+from monitor.commands.ticket_page import message_row
 from tickets import queries
 from tickets.queries import MessageView
 from tickets.rules.message import MessageState

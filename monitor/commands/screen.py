@@ -7,6 +7,7 @@ does not print comes out escaped: no colour, cursor move or forged line gets thr
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from tickets.errors import ServiceError
 
 _JOINERS = "\u200c\u200d"  # names in several scripts need them, and they move nothing
 _WIDE = frozenset("WF")
+_COLOUR = re.compile("(\x1b\\[[0-9;]{1,10}m)")
 _RESET = "\x1b[0m"
 
 
@@ -94,10 +96,18 @@ class Screen:
         """Write one line to the output, the pieces as they follow each other."""
         self._write("".join(map(self._painted, pieces)).rstrip(" ") + "\n")
 
-    def text(self, text: str, *, indent: str = "") -> None:
-        """Write ``text`` of several lines to the output, each after ``indent``."""
+    def text(self, text: str, *, indent: str = "", is_coloured: bool = False) -> None:
+        """Write ``text`` of several lines to the output, each after ``indent``.
+
+        Colours within it show only if ``is_coloured``, for text that Fettle itself coloured.
+        """
         for line in text.replace("\r\n", "\n").split("\n"):
-            self.line(indent, line.expandtabs(4))
+            if is_coloured and self.has_colour:
+                pieces = _COLOUR.split(line.expandtabs(4))  # text and colours take turns
+                pieces[::2] = map(one_line, pieces[::2])
+                self._write(f"{indent}{''.join(pieces)}\n")
+            else:
+                self.line(indent, line.expandtabs(4))
 
     def table(self, rows: Sequence[Sequence[Piece]], *, gap: str = "  ") -> None:
         """Write rows of cells to the output, columns aligned to the left; rows may be ragged."""

@@ -96,7 +96,8 @@ def _get(url: str) -> tuple[int, bytes]:
         answer = connection.getresponse()
         return answer.status, answer.read(MOST_BYTES)
     except (OSError, HTTPException) as error:
-        raise Unavailable(f"nothing answers at {url}: {error or type(error).__name__}") from error
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise Unavailable(f"nothing answers at {url}: {reason}") from error
     finally:
         connection.close()
 

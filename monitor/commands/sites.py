@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from monitor.commands.marks import mark
 from monitor.commands.screen import Piece, Tone, Toned
 from monitor.commands.surroundings import StoreNotReady, Surroundings, open_store
+from monitor.commands.ticket_documents import iso
 from monitor.queries import StoreWatch
 from monitor.rules.site import Site
 from monitor.settings import Settings
@@ -69,13 +70,9 @@ def _document(site: Site, view: SiteView | None, zone: ZoneInfo) -> dict[str, ob
         "timeout_seconds": site.timeout.total_seconds(),
         "slow_after_seconds": site.slow_after.total_seconds(),
         "state": SiteState.UNKNOWN.value if view is None else view.state.value,
-        "since": _iso(view and view.since, zone),
-        "last_probe_at": _iso(view and view.last_probe_at, zone),
+        "since": iso(view and view.since, zone),
+        "last_probe_at": iso(view and view.last_probe_at, zone),
         "duration_seconds": view and view.duration_seconds,
         "message": "not probed yet" if view is None else view.message,
         "ticket": view and view.open_ticket_reference,
     }
-
-
-def _iso(at: datetime | None, zone: ZoneInfo) -> str | None:
-    return None if at is None else at.astimezone(zone).isoformat()

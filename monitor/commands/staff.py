@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import getpass
 from argparse import Namespace
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from monitor.commands.screen import Screen, Tone, Toned
 from monitor.commands.surroundings import Surroundings, WrongUsage, open_store
+from monitor.commands.ticket_documents import iso
 from tickets import accounts
 from tickets.accounts import LONGEST_PASSWORD, Staff
 from tickets.errors import Refused
@@ -100,13 +100,9 @@ def _document(person: Staff, zone: ZoneInfo) -> dict[str, object]:
         "email": person.email,
         "name": person.name,
         "role": person.role.value,
-        "created_at": _iso(person.created_at, zone),
-        "disabled_at": None if person.disabled_at is None else _iso(person.disabled_at, zone),
+        "created_at": iso(person.created_at, zone),
+        "disabled_at": iso(person.disabled_at, zone),
     }
-
-
-def _iso(at: datetime, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).isoformat()
 
 
 def _since(person: Staff, zone: ZoneInfo) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from monitor.commands.screen import Screen
 from monitor.commands.surroundings import Surroundings, WrongUsage, open_store
-from monitor.commands.tickets import page_document
+from monitor.commands.ticket_documents import page_document
 from monitor.service import build_policy
 from tickets import accounts, actions, queries
 from tickets.accounts import Staff
