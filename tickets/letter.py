@@ -183,6 +183,7 @@ def _words(notice: Notice, audience: Audience, facts: Mapping[str, object]) -> d
     words["mark"] = MARKS[notice]
     words["place"] = _place(facts)
     words["about"] = one_line(str(facts.get("site_name") or facts["title"]))
+    words["is_site_linked"] = str(facts.get("site_url")).startswith(("http://", "https://"))
     words["is_staff"] = audience is Audience.STAFF
     return words
 

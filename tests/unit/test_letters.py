@@ -1,0 +1,234 @@
+"""Letters: what is said to whom, and that no text from outside says more than itself."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+from typing import Any
+
+import pytest
+
+from tickets.letter import MAX_HTML, Letter, LetterFailed, Letters, plain_letter
+from tickets.letter_samples import SAMPLE_FACTS, preview_letters
+from tickets.rules.notice import Audience, Notice
+
+LETTERS = Letters()
+EVERY_LETTER = list(itertools.product(Notice, Audience))
+INSTANT = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d [A-Z]+")
+HOSTILE = '<img src=http://x.test> {{ 7*7 }} {% raise %} & "quoted" \x1b[2J'
+
+
+def write(notice: Notice, audience: Audience = Audience.CLIENT, **facts: Any) -> Letter:
+    return LETTERS.write(notice, audience, SAMPLE_FACTS[notice] | facts)
+
+
+def shown(letter: Letter) -> str:
+    """Return what a reader sees of the HTML part, its blanks folded."""
+    assert letter.html is not None
+    body = letter.html.partition("</head>")[2]
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
+
+
+@pytest.mark.parametrize(
+    ("notice", "audience", "subject"),
+    [
+        (Notice.DOWN, "client", "■ Down: {place}, since 09:04 GMT (T-1042)"),
+        (Notice.DOWN, "staff", "■ Down: {place}, respond by 10:04 GMT (T-1042)"),
+        (Notice.SLOW, "client", "◐ Slow: {place}, since 21:43 GMT (T-1042)"),
+        (Notice.SLOW, "staff", "◐ Slow: {place}, respond by Mon 10:00 GMT (T-1042)"),
+        (Notice.RECOVERED, "client", "● Up again: {place}, since 09:20 GMT (T-1042)"),
+        (Notice.ACKNOWLEDGED, "client", "In hand: {place}, next word by 10:12 GMT (T-1042)"),
+        (Notice.REPLY, "client", "Reply: {place}, 09:31 GMT (T-1042)"),
+        (Notice.RESOLVED, "client", "Resolved: {place}, 10:05 GMT (T-1042)"),
+        (Notice.REOPENED, "client", "Open again: {place}, answer by 10:04 GMT (T-1042)"),
+        (Notice.BREACHED, "staff", "Deadline missed: {place}, was due 10:04 GMT (T-1042)"),
+    ],
+)
+def test_the_subject_says_state_site_and_time(notice: Notice, audience: str, subject: str) -> None:
+    place = "Harbour Inns – Booking site"
+    assert write(notice, Audience(audience)).subject == subject.format(place=place)
+
+
+def test_the_subject_does_not_say_the_client_twice() -> None:
+    letter = write(Notice.DOWN, site_name="Harbour Inns booking")
+    assert letter.subject.startswith("■ Down: Harbour Inns booking, since")
+
+
+def test_a_client_reads_what_since_when_by_when_and_what_next() -> None:
+    lines = write(Notice.DOWN).text.splitlines()
+    assert lines[2:9] == [
+        "Your website ‘Booking site’ is not answering.",
+        "We first saw this on Mon 9 Mar 2026 09:04 GMT.",
+        "",
+        "We will answer by Mon 9 Mar 2026 10:04 GMT.",
+        "",
+        "What happens next: one of us takes your ticket, and you hear from us who that is.",
+        "You do not need to do anything.",
+    ]
+
+
+def test_out_of_hours_the_letter_says_when_support_resumes() -> None:
+    closed = "Our support is closed at the moment and resumes on Mon 9 Mar 2026 09:00 GMT."
+    assert closed in write(Notice.SLOW).text
+    assert "closed" not in write(Notice.DOWN).text
+
+
+def test_instants_follow_the_zone_into_summer() -> None:
+    letter = write(
+        Notice.DOWN,
+        since="2026-06-05T15:30:00+00:00",
+        at="2026-06-05T15:31:00+00:00",
+        respond_by="2026-06-08T08:31:00+00:00",
+    )
+    assert "on Fri 5 Jun 2026 16:30 BST." in letter.text
+    assert "by Mon 8 Jun 2026 09:31 BST." in letter.text
+    assert "since 16:30 BST" in letter.subject
+
+
+def test_a_recovery_says_from_when_to_when_and_whether_work_goes_on() -> None:
+    letter = write(Notice.RECOVERED)
+    assert "It recovered on Mon 9 Mar 2026 09:20 GMT." in letter.text
+    assert "began on Mon 9 Mar 2026 09:04 GMT and lasted 16 min." in letter.text
+    assert "We are still looking at what caused it." in letter.text
+    assert "still looking" not in write(Notice.RECOVERED, is_outstanding=False).text
+
+
+def test_an_acknowledgement_names_the_person_and_the_next_word() -> None:
+    text = write(Notice.ACKNOWLEDGED).text
+    assert "Sam Okafor has taken your ticket about ‘Booking site’." in text
+    assert "You will hear from us again by Mon 9 Mar 2026 10:12 GMT." in text
+
+
+def test_a_reply_without_a_next_word_promises_none() -> None:
+    facts = dict(SAMPLE_FACTS[Notice.REPLY])
+    del facts["next_word_by"]
+    text = LETTERS.write(Notice.REPLY, Audience.CLIENT, facts).text
+    assert "hear from us again" not in text
+    assert "no booking was lost" in text
+
+
+def test_a_resolution_carries_cause_and_what_was_done() -> None:
+    text = write(Notice.RESOLVED, cause="A\nB", done="C\n\nD").text
+    assert "Cause:\nA\nB\n" in text
+    assert "What we did:\nC\n\nD\n" in text
+
+
+@pytest.mark.parametrize("notice", Notice)
+def test_staff_get_the_link_and_clients_never_do(notice: Notice) -> None:
+    link = "https://desk.quayside.example/tickets/T-1042"
+    staff, client = write(notice, Audience.STAFF), write(notice)
+    assert link in staff.text
+    assert f'href="{link}"' in str(staff.html)
+    assert "desk" not in client.text
+    assert "desk" not in str(client.html)
+
+
+@pytest.mark.parametrize("notice", [Notice.DOWN, Notice.SLOW, Notice.REOPENED])
+def test_the_technical_sentence_is_for_staff_alone(notice: Notice) -> None:
+    message = "HTTP 503 from the origin"
+    assert message in write(notice, Audience.STAFF, message=message).text
+    assert message in shown(write(notice, Audience.STAFF, message=message))
+    client = write(notice, message=message)
+    assert message not in client.text
+    assert message not in str(client.html)
+
+
+@pytest.mark.parametrize(("notice", "audience"), EVERY_LETTER)
+def test_text_is_complete_and_html_says_the_same(notice: Notice, audience: Audience) -> None:
+    letter = write(notice, audience)
+    seen = shown(letter)
+    for line in letter.text.splitlines():
+        for said in re.split(r"^(?:Site|Address|Client|Ticket|At the desk): ", line):
+            words = said.removeprefix("https://").strip(" .:")
+            if words not in {"", "--", "desk.quayside.example/tickets/T-1042"}:
+                assert words in seen
+    assert "T-1042" in letter.text
+    assert INSTANT.search(letter.text)
+
+
+@pytest.mark.parametrize(("notice", "audience"), EVERY_LETTER)
+def test_html_is_small_and_fetches_nothing(notice: Notice, audience: Audience) -> None:
+    page = str(write(notice, audience).html)
+    assert len(page.encode()) < MAX_HTML
+    assert not re.search(r"<(img|script|link|iframe|object|form|svg)|url\(|@import|\bsrc=", page)
+    addresses = set(re.findall(r'(?:href|action|background)="([^"]*)"', page))
+    assert addresses <= {
+        "https://booking.harbourinns.example/",
+        "https://desk.quayside.example/tickets/T-1042",
+    }
+
+
+def test_letters_are_calm_and_print_no_relative_promise() -> None:
+    for sample in preview_letters(LETTERS):
+        words = sample.letter.subject + sample.letter.text
+        assert "!" not in words
+        assert not re.search(r"\bin \d+ (hours?|minutes?|days?)\b", words)
+        assert "None" not in words
+
+
+@pytest.mark.parametrize(("notice", "audience"), EVERY_LETTER)
+def test_hostile_text_stays_text(notice: Notice, audience: Audience) -> None:
+    hostile = {
+        name: HOSTILE
+        for name, value in SAMPLE_FACTS[notice].items()
+        if isinstance(value, str) and not re.match(r"\d{4}-", value) and name != "zone"
+    }
+    letter = write(notice, audience, **hostile)
+    literal = HOSTILE.replace("\x1b", "\ufffd")
+    assert literal in letter.text
+    assert "<img" not in str(letter.html)
+    assert "&lt;img src=http://x.test&gt;" in str(letter.html)
+    assert '"quoted"' not in str(letter.html)
+    assert "{{ 7*7 }}" in shown(letter)
+    assert "\n" not in letter.subject
+    for part in (letter.subject, letter.text, str(letter.html)):
+        assert "\x1b" not in part
+
+
+def test_a_site_address_that_is_no_web_address_becomes_no_link() -> None:
+    page = str(write(Notice.DOWN, site_url="javascript:alert(1)").html)
+    assert 'href="javascript' not in page
+    assert "javascript:alert(1)" in page
+
+
+def test_an_overlong_letter_goes_as_text_alone_and_complete() -> None:
+    text = "<&>" * 6_000 + "end"
+    letter = write(Notice.RESOLVED, cause=text, done=text)
+    assert letter.html is None
+    assert letter.text.count(text) == 2
+
+
+def test_a_missing_fact_is_a_failure_of_the_letter() -> None:
+    facts = {key: value for key, value in SAMPLE_FACTS[Notice.DOWN].items() if key != "respond_by"}
+    with pytest.raises(LetterFailed, match="respond_by"):
+        LETTERS.write(Notice.DOWN, Audience.CLIENT, facts)
+
+
+@pytest.mark.parametrize("fault", [{"since": "yesterday"}, {"zone": "Mars/Olympus"}])
+def test_a_malformed_fact_is_a_failure_of_the_letter(fault: dict[str, str]) -> None:
+    with pytest.raises(LetterFailed):
+        LETTERS.write(Notice.DOWN, Audience.CLIENT, SAMPLE_FACTS[Notice.DOWN] | fault)
+
+
+def test_the_plain_letter_tells_the_facts_without_any_template() -> None:
+    facts = {**SAMPLE_FACTS[Notice.DOWN], "since": "yesterday"}
+    letter = plain_letter(Notice.DOWN, Audience.CLIENT, facts)
+    assert letter.subject == "■ Down: Harbour Inns – Booking site (T-1042)"
+    assert letter.html is None
+    assert "Respond by: Mon 9 Mar 2026 10:04 GMT" in letter.text
+    assert "Since: yesterday" in letter.text
+    assert "203.0.113.7" not in letter.text
+    assert "desk" not in letter.text
+    staff = plain_letter(Notice.DOWN, Audience.STAFF, facts)
+    assert "203.0.113.7" in staff.text
+    assert "https://desk.quayside.example/tickets/T-1042" in staff.text
+
+
+@pytest.mark.parametrize(("notice", "audience"), EVERY_LETTER)
+def test_the_plain_letter_needs_no_fact_at_all(notice: Notice, audience: Audience) -> None:
+    assert plain_letter(notice, audience, {}).text
+
+
+def test_every_notice_is_previewed_for_every_audience() -> None:
+    assert [(s.notice, s.audience) for s in preview_letters(LETTERS)] == EVERY_LETTER
