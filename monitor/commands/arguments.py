@@ -6,13 +6,11 @@ Each leaf sets ``command`` to the module below ``monitor.commands`` and the func
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
-from typing import Any
 
 from monitor.commands import kinds
-from tickets.rules.message import MessageState
-from tickets.rules.staff import Role
-from tickets.rules.ticket import Outcome, Priority
+from monitor.commands.leaves import Group, Help, add_group, add_leaf, values
+from monitor.commands.store_arguments import add_outbox_and_db, add_staff, add_tickets
+from tickets.rules.ticket import Priority
 
 DEFAULT_LOCATION = "main"
 """Name of the location of a prober that was given none."""
@@ -30,13 +28,6 @@ Settings come from config/fettle.yml, or the file that --config or FETTLE_CONFIG
 """
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """Help with room for the longest command and flag beside what they do."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=28)
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of ``fettle``."""
     parser = argparse.ArgumentParser(
@@ -44,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Watch client websites, open a ticket the moment one is down or slow, and "
         "keep the response promise.",
         epilog=_EXIT_CODES,
-        formatter_class=_Help,
+        formatter_class=Help,
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -58,55 +49,14 @@ def build_parser() -> argparse.ArgumentParser:
     group = parser.add_subparsers(metavar="COMMAND", title="commands")
     _add_service(group)
     _add_looks(group)
-    _add_tickets(group)
-    _add_staff(group)
-    _add_store(group)
+    add_tickets(group)
+    add_staff(group)
+    add_outbox_and_db(group)
     return parser
 
 
-def _leaf(
-    group: Any,
-    name: str,
-    calls: tuple[str, str],
-    *,
-    does: str,
-    example: str,
-    has_json: bool = False,
-) -> argparse.ArgumentParser:
-    """Add a command that can be called; ``does`` is its help and ``example`` one call of it."""
-    parser: argparse.ArgumentParser = group.add_parser(
-        name,
-        help=does,
-        description=does[0].upper() + does[1:] + ".",
-        epilog=f"example:\n  {example}",
-        formatter_class=_Help,
-        allow_abbrev=False,
-    )
-    parser.set_defaults(command=calls)
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        help="configuration file (default: FETTLE_CONFIG, else config/fettle.yml)",
-    )
-    if has_json:
-        parser.add_argument("--json", action="store_true", help="print one JSON document")
-    return parser
-
-
-def _group(group: Any, name: str, *, does: str) -> Any:
-    """Add a command that only holds others, and return where to add those."""
-    parser: argparse.ArgumentParser = group.add_parser(
-        name,
-        help=does,
-        description=does[0].upper() + does[1:] + ".",
-        formatter_class=_Help,
-        allow_abbrev=False,
-    )
-    return parser.add_subparsers(metavar="ACTION", title="actions", required=True)
-
-
-def _add_service(group: Any) -> None:
-    run = _leaf(
+def _add_service(group: Group) -> None:
+    run = add_leaf(
         group,
         "run",
         ("service", "run"),
@@ -134,7 +84,7 @@ def _add_service(group: Any) -> None:
     )
     run.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
     run.add_argument("--holder", help=argparse.SUPPRESS)
-    demo = _leaf(
+    demo = add_leaf(
         group,
         "demo",
         ("service", "demo"),
@@ -147,7 +97,7 @@ def _add_service(group: Any) -> None:
         type=kinds.port,
         help="port of the demo's first page (default: a free one)",
     )
-    ready = _leaf(
+    ready = add_leaf(
         group,
         "healthcheck",
         ("service", "ask_readiness"),
@@ -160,7 +110,7 @@ def _add_service(group: Any) -> None:
         metavar="URL",
         help="address of the desk (default: web.listen of the configuration)",
     )
-    _leaf(
+    add_leaf(
         group,
         "version",
         ("service", "tell_version"),
@@ -170,8 +120,8 @@ def _add_service(group: Any) -> None:
     )
 
 
-def _add_looks(group: Any) -> None:
-    check = _leaf(
+def _add_looks(group: Group) -> None:
+    check = add_leaf(
         group,
         "check-config",
         ("configuration", "check_config"),
@@ -182,7 +132,7 @@ def _add_looks(group: Any) -> None:
     check.add_argument(
         "--show", action="store_true", help="print the effective settings, secrets masked"
     )
-    probe = _leaf(
+    probe = add_leaf(
         group,
         "probe",
         ("probing", "probe"),
@@ -217,7 +167,7 @@ def _add_looks(group: Any) -> None:
         default=[],
         help="network beyond the public internet that may be reached; can be repeated",
     )
-    deadline = _leaf(
+    deadline = add_leaf(
         group,
         "deadline",
         ("promises", "tell_deadline"),
@@ -225,7 +175,7 @@ def _add_looks(group: Any) -> None:
         example="fettle deadline --priority critical --at 2026-12-23T16:30 --explain",
         has_json=True,
     )
-    deadline.add_argument("--priority", choices=_values(Priority), required=True)
+    deadline.add_argument("--priority", choices=values(Priority), required=True)
     deadline.add_argument(
         "--at",
         metavar="INSTANT",
@@ -235,8 +185,8 @@ def _add_looks(group: Any) -> None:
     deadline.add_argument(
         "--explain", action="store_true", help="list what counted and the days skipped"
     )
-    sites = _group(group, "sites", does="look at the sites that are watched")
-    _leaf(
+    sites = add_group(group, "sites", does="look at the sites that are watched")
+    add_leaf(
         sites,
         "list",
         ("sites", "list_all"),
@@ -244,169 +194,3 @@ def _add_looks(group: Any) -> None:
         example="fettle sites list",
         has_json=True,
     )
-
-
-def _add_tickets(group: Any) -> None:
-    tickets = _group(group, "tickets", does="look at tickets and work on them")
-    listing = _leaf(
-        tickets,
-        "list",
-        ("tickets", "list_all"),
-        does="list the tickets with work outstanding, the nearest deadline first",
-        example="fettle tickets list --all",
-        has_json=True,
-    )
-    listing.add_argument("--all", action="store_true", help="resolved and closed ones as well")
-    _ticket_leaf(tickets, "show", ("tickets", "show"), does="show a ticket with its history")
-    _action_leaf(tickets, "acknowledge", does="take a ticket; keeps a critical promise")
-    reply = _action_leaf(
-        tickets, "reply", does="send a word to the client", more=' --text "We have found it."'
-    )
-    note = _action_leaf(
-        tickets, "note", does="add a note that only staff see", more=' --text "Host says 14:00."'
-    )
-    for parser in (reply, note):
-        parser.add_argument(
-            "--text", metavar="T", type=kinds.text, help="the text (default: read from stdin)"
-        )
-    resolve = _action_leaf(
-        tickets,
-        "resolve",
-        does="say that the cause is dealt with; the client is told",
-        more=' --cause "Disk full" --done "Logs removed"',
-    )
-    resolve.add_argument("--cause", metavar="C", type=kinds.text, required=True, help="what it was")
-    resolve.add_argument(
-        "--done", metavar="D", type=kinds.text, required=True, help="what was done"
-    )
-    close = _action_leaf(
-        tickets, "close", does="close a ticket for good; nobody is told", more=" --outcome fixed"
-    )
-    close.add_argument("--outcome", choices=_values(Outcome), required=True)
-    close.add_argument(
-        "--reason",
-        metavar="R",
-        type=kinds.text,
-        default="",
-        help="why; needed if the ticket is not resolved",
-    )
-    reopen = _action_leaf(
-        tickets,
-        "reopen",
-        does="take up a resolved ticket again, with a new promise",
-        more=' --reason "It is back"',
-    )
-    reopen.add_argument(
-        "--reason", metavar="R", type=kinds.text, required=True, help="why, in words for the client"
-    )
-
-
-def _ticket_leaf(
-    group: Any, name: str, calls: tuple[str, str], *, does: str, more: str = ""
-) -> argparse.ArgumentParser:
-    parser = _leaf(
-        group,
-        name,
-        calls,
-        does=does,
-        example=f"fettle tickets {name} T-1042{more}",
-        has_json=True,
-    )
-    parser.add_argument("reference", metavar="REF", help="the ticket, such as T-1042")
-    return parser
-
-
-def _action_leaf(group: Any, name: str, *, does: str, more: str = "") -> argparse.ArgumentParser:
-    parser = _ticket_leaf(group, name, ("ticket_actions", name), does=does, more=more)
-    parser.add_argument(
-        "--as",
-        dest="staff",
-        metavar="EMAIL",
-        help="who acts (default: FETTLE_STAFF, else the only staff member)",
-    )
-    return parser
-
-
-def _add_staff(group: Any) -> None:
-    staff = _group(group, "staff", does="look after the accounts of the desk")
-    add = _leaf(
-        staff,
-        "add",
-        ("staff", "add"),
-        does="add a staff member, who may sign in at once; asks for the password",
-        example="fettle staff add sam@agency.example --name Sam --role lead",
-        has_json=True,
-    )
-    add.add_argument("email", metavar="EMAIL", type=kinds.text)
-    add.add_argument(
-        "--name", metavar="N", type=kinds.text, required=True, help="the name that clients read"
-    )
-    add.add_argument(
-        "--role",
-        choices=_values(Role),
-        default=Role.STAFF.value,
-        help=f"what they may do; a viewer only reads (default: {Role.STAFF.value})",
-    )
-    _leaf(
-        staff,
-        "list",
-        ("staff", "list_all"),
-        does="list the accounts",
-        example="fettle staff list",
-        has_json=True,
-    )
-    disable = _leaf(
-        staff,
-        "disable",
-        ("staff", "disable"),
-        does="shut an account out and end its sessions; its name stays in histories",
-        example="fettle staff disable sam@agency.example",
-        has_json=True,
-    )
-    disable.add_argument("email", metavar="EMAIL")
-    password = _leaf(
-        staff,
-        "password",
-        ("staff", "set_password"),
-        does="give an account another password and end its sessions",
-        example="fettle staff password sam@agency.example",
-        has_json=True,
-    )
-    password.add_argument("email", metavar="EMAIL")
-    for parser in (add, password):
-        parser.add_argument(
-            "--password-stdin", action="store_true", help="read the password from stdin, one line"
-        )
-
-
-def _add_store(group: Any) -> None:
-    outbox = _group(group, "outbox", does="look at the messages to clients and staff")
-    listing = _leaf(
-        outbox,
-        "list",
-        ("outbox", "list_all"),
-        does="list the newest messages and how their delivery stands",
-        example="fettle outbox list --state dead",
-        has_json=True,
-    )
-    listing.add_argument("--state", choices=_values(MessageState), help="only these")
-    db = _group(group, "db", does="look after the store")
-    _leaf(
-        db,
-        "upgrade",
-        ("database", "upgrade"),
-        does="bring the store to this version, or make a new one",
-        example="fettle db upgrade",
-    )
-    _leaf(
-        db,
-        "check",
-        ("database", "check"),
-        does="tell whether the store answers, is whole and fits this version",
-        example="fettle db check",
-        has_json=True,
-    )
-
-
-def _values(enum: Iterable[Any]) -> list[str]:
-    return [member.value for member in enum]
