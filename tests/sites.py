@@ -1,0 +1,82 @@
+"""Watches sites in a store and lets probers see them, for tests of what is read afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from monitor.ledger import Confirmed, IncidentPolicy, Ledger
+from monitor.readings import Readings, store_changes
+from monitor.rules.observation import Observation
+from monitor.rules.site import Site
+from monitor.rules.streak import Transition
+from monitor.rules.verdict import Verdict, judge
+from monitor.site_rows import sync_sites
+from tests.builders import a_policy, a_refusal, an_observation
+from tickets.policy import Policy
+from tickets.store import Store
+
+MAIN = "main"
+
+POLICY = a_policy()
+"""The usual policy, made once: a calendar takes a while to build."""
+
+
+def watch(
+    store: Store,
+    sites: Sequence[Site],
+    *,
+    at: datetime,
+    client_name: str = "Harbour Inns",
+    location: str = MAIN,
+) -> None:
+    """Make ``sites`` all that is watched."""
+    pairs = [(site, client_name) for site in sites]
+    store.write(lambda tx: sync_sites(tx, pairs, location=location, at=at))
+
+
+def observe(
+    store: Store,
+    site: Site,
+    *observations: Observation,
+    ended_at: datetime,
+    missed: int = 0,
+    location: str = MAIN,
+) -> None:
+    """Let a prober see the site, all ended at ``ended_at``, and miss some of its slots."""
+    readings = Readings(location)
+    for observation in observations:
+        judgement = judge(observation, slow_after=site.slow_after)
+        readings.add(site.slug, observation, judgement, ended_at=ended_at)
+    if missed:
+        readings.miss(site.slug, missed)
+    asyncio.run(readings.flush(lambda changes: store.awrite(lambda tx: store_changes(tx, changes))))
+
+
+def settle(
+    store: Store,
+    site: Site,
+    verdict: Verdict,
+    *,
+    since: datetime,
+    location: str = MAIN,
+    policy: Policy = POLICY,
+) -> None:
+    """Confirm that the site has been as ``verdict`` says ``since`` then, 40 seconds later."""
+    observation = {
+        Verdict.DOWN: a_refusal(started_at=since),
+        Verdict.SLOW: an_observation(started_at=since, duration=4.2),
+        Verdict.UP: an_observation(started_at=since),
+    }[verdict]
+    at = since + timedelta(seconds=40)
+    change = Confirmed(
+        site=site,
+        client_name="Harbour Inns",
+        transition=Transition(before=None, after=verdict, since=since, confirmed_at=at),
+        observation=observation,
+        judgement=judge(observation, slow_after=site.slow_after),
+        last_good=None,
+    )
+    ledger = Ledger(policy=policy, incidents=IncidentPolicy(), location=location)
+    store.write(lambda tx: ledger.record(tx, change, at=at))
