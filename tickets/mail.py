@@ -129,10 +129,10 @@ def compose(
     }
     if is_automatic:
         headers |= {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
-    message = _body(letter, header_id)
-    for name, value in headers.items():
-        message[name] = value
     try:
+        message = _body(letter, header_id)
+        for name, value in headers.items():
+            message[name] = value
         content = message.as_bytes(policy=_WIRE)
     except (MessageError, UnicodeError, ValueError) as error:
         raise MailRefused(f"the mail {header_id} cannot be written: {error}") from error
