@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from monitor.rules.site import Site
 from monitor.settings import Settings, hide_password
 from monitor.settings_file import dump
 from monitor.settings_load import load
@@ -87,14 +88,22 @@ def effective_settings(settings: Settings) -> dict[str, Any]:
     document = settings.model_dump(mode="json", by_alias=True, exclude_none=True)
     document["store"]["url"] = hide_password(settings.store.url)
     sites = iter(list_sites(settings))
-    for client, client_document in zip(settings.clients, document["clients"], strict=True):
-        for given, shown in zip(client.sites, client_document["sites"], strict=True):
-            site = next(sites)
-            shown["interval"] = duration_text(site.interval)
-            shown["timeout"] = duration_text(site.timeout)
-            shown["slow_after"] = duration_text(site.slow_after)
-            shown["headers"] |= _plain_headers(given)
+    for client, shown in zip(settings.clients, document["clients"], strict=True):
+        shown["sites"] = [
+            _effective_site(given, next(sites), as_given)
+            for given, as_given in zip(client.sites, shown["sites"], strict=True)
+        ]
     return document
+
+
+def _effective_site(given: SiteSettings, site: Site, as_given: dict[str, Any]) -> dict[str, Any]:
+    filled = as_given | {
+        "interval": duration_text(site.interval),
+        "timeout": duration_text(site.timeout),
+        "slow_after": duration_text(site.slow_after),
+        "headers": as_given["headers"] | _plain_headers(given),
+    }
+    return {key: filled[key] for key in SiteSettings.model_fields if key in filled}
 
 
 def _plain_headers(site: SiteSettings) -> dict[str, str]:

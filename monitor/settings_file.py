@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,12 @@ class Node:
 
 def child_key(key: str, name: str) -> str:
     """Return the dotted path of entry ``name`` below ``key``; odd names are quoted."""
-    shown_name = name if _PLAIN_KEY.fullmatch(name) else shown(name, limit=60)
-    return f"{key}.{shown_name}" if key else shown_name
+    return f"{key}.{_shown_key(name)}" if key else _shown_key(name)
+
+
+@lru_cache(maxsize=1024)
+def _shown_key(name: str) -> str:
+    return name if _PLAIN_KEY.fullmatch(name) else shown(name, limit=60)
 
 
 def read_file(path: Path) -> tuple[Node, list[Fault]]:
@@ -136,7 +141,6 @@ def read_file(path: Path) -> tuple[Node, list[Fault]]:
         root.entries = {}
     if root.entries is None:
         raise _unreadable(str(path), "must be a mapping of sections, such as agency and clients")
-    root.name("")
     return root, faults
 
 

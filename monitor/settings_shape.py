@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -39,8 +40,7 @@ class Shape:
     def child(self, key: str | int) -> Shape | None:
         """Return what stands below ``key``, or None when nothing can stand there."""
         if self.section is not None:
-            field = find_field(self.section, str(key))
-            return None if field is None else shape_of(field.annotation)
+            return _shape_below(self.section, str(key))
         return self.item
 
 
@@ -53,6 +53,12 @@ def fields_of(section: type[Section]) -> Iterator[tuple[str, FieldInfo]]:
 def find_field(section: type[Section], key: str) -> FieldInfo | None:
     """Return the definition of ``key`` in ``section``, or None."""
     return next((field for name, field in fields_of(section) if name == key), None)
+
+
+@lru_cache(maxsize=1024)
+def _shape_below(section: type[Section], key: str) -> Shape | None:
+    field = find_field(section, key)
+    return None if field is None else shape_of(field.annotation)
 
 
 def shape_of(annotation: Any) -> Shape:
