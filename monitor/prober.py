@@ -199,6 +199,7 @@ class _Attempt:
     def headers_for(self, url: httpx.URL, cookies: str) -> list[tuple[bytes, bytes]]:
         """Return the request's headers; the site's own and its credentials only for its origin."""
         headers = {
+            "Host": url.netloc.decode("ascii"),  # httpx would decode an IDN for it, and not any
             "User-Agent": self.site.user_agent,
             "Accept": "*/*",
             "Accept-Encoding": "gzip, deflate",
@@ -222,7 +223,7 @@ class _Attempt:
         """Return the cookies that earlier hops of this probe have set for ``url``."""
         if self.cookies is None:
             return ""
-        request = httpx.Request("GET", url)
+        request = httpx.Request("GET", url, headers={"Host": url.netloc.decode("ascii")})
         self.cookies.set_cookie_header(request)
         return request.headers.get("cookie", "")
 
@@ -385,7 +386,7 @@ def _parse(text: str) -> httpx.URL:
 
 def _may_have_credentials(origin: httpx.URL, url: httpx.URL) -> bool:
     """Tell whether ``url`` is of the site's origin, or the same host moved from http to https."""
-    if origin.host != url.host:
+    if origin.raw_host != url.raw_host:
         return False
     ports = (_port(origin), _port(url))
     if origin.scheme == url.scheme:

@@ -139,7 +139,7 @@ class CurlTransport(httpx.AsyncBaseTransport):
         url = request.url
         if url.scheme not in _DEFAULT_PORTS:
             raise httpx.UnsupportedProtocol(f"{url.scheme or 'no scheme'}: is not http: or https:")
-        if not url.host:
+        if not url.raw_host:
             raise httpx.LocalProtocolError("the URL names no host")
         if request.headers.get("content-length", "0") != "0":
             raise httpx.LocalProtocolError("a probe sends no body")
