@@ -204,10 +204,10 @@ def test_the_glossary_has_every_forbidden_word() -> None:
     assert not missing, f"not in the glossary's column of words to avoid: {missing}"
 
 
-def declared(*, dev: bool = True) -> list[Requirement]:
+def declared(*extras: str) -> list[Requirement]:
     project = tomllib.loads(read("pyproject.toml"))["project"]
-    lines = project["dependencies"] + (project["optional-dependencies"]["dev"] if dev else [])
-    return [Requirement(line) for line in lines]
+    optional = [line for extra in extras for line in project["optional-dependencies"][extra]]
+    return [Requirement(line) for line in project["dependencies"] + optional]
 
 
 def locked() -> dict[str, str]:
@@ -219,28 +219,30 @@ def test_the_lock_is_in_step_with_the_project() -> None:
     pins = locked()
     faults = [
         f"{requirement} is declared; the lock has {pins.get(canonicalize_name(requirement.name))}"
-        for requirement in declared()
+        for requirement in declared("dev")
         if not requirement.specifier.contains(pins.get(canonicalize_name(requirement.name), "0"))
     ]
     assert not faults, tell([*faults, "run: make lock"])
 
 
-@pytest.mark.parametrize(("files", "dev"), [(PRODUCT, False), (SOURCES, True)])
-def test_every_library_imported_is_declared(files: list[str], dev: bool) -> None:
+@pytest.mark.parametrize
+    ("files", "extras"), [(PRODUCT, []), (SOURCES, ["dev", "browser"])], ids=["product", "all"]
+)
+def test_every_library_imported_is_declared(files: list[str], extras: list[str]) -> None:
     ours = {"monitor", "tickets", "tests", "dashboards"}
     homes = packages_distributions()
-    names = {canonicalize_name(requirement.name) for requirement in declared(dev=dev)}
+    names = {canonicalize_name(requirement.name) for requirement in declared(*extras)}
     faults = [
         f"{file} imports {library}, which pyproject.toml does not declare"
         for file in files
         for library in rules.imported_libraries(ast.parse(read(file))) - ours
-        if not names & {canonicalize_name(home) for home in homes.get(library, [])}
+        if not names & {canonicalize_name(home) for home in homes.get(library, [library])}
     ]
     assert not faults, tell(faults)
 
 
 def test_every_declared_requirement_has_a_lower_bound() -> None:
-    loose = [str(r) for r in declared() if not any(s.operator == ">=" for s in r.specifier)]
+    loose = [str(r) for r in declared("dev", "browser") if not any(s.operator == ">=" for s in r.specifier)]
     assert not loose
 
 
