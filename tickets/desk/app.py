@@ -66,7 +66,8 @@ async def show_static(request: Request) -> Response:
     content = static_files().get(name)
     if content is None:
         raise HTTPException(404)
-    is_current = request.query_params.get("v") == static_version(name)
+    # The style sheet names its fonts without a version: a new font gets a new name.
+    is_current = name.endswith(".woff2") or request.query_params.get("v") == static_version(name)
     return Response(
         content,
         media_type=CONTENT_TYPES.get(name.rpartition(".")[2], "application/octet-stream"),

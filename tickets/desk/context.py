@@ -30,6 +30,8 @@ from tickets.store import Session, Store
 
 Result = TypeVar("Result")
 
+_SECONDS = re.compile(r"(?<= min) \d+ s")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeskContext:
@@ -78,8 +80,9 @@ class Words:
         return format_instant(at, self.policy.zone)
 
     def left(self, respond_by: datetime) -> str:
-        """Return the support time left, ``18 min``, or ``12 min over``."""
-        return describe_time_left(self.policy.hours, now=self.now, respond_by=respond_by)
+        """Return the support time left in whole minutes, ``18 min``, or ``12 min over``."""
+        text = describe_time_left(self.policy.hours, now=self.now, respond_by=respond_by)
+        return _SECONDS.sub("", text)
 
     def since(self, at: datetime) -> str:
         """Return the plain time since ``at``, ``2 h 5 min``."""

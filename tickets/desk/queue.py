@@ -113,7 +113,7 @@ def queue_row(policy: Policy, ticket: TicketView, *, now: datetime) -> QueueRow:
     return QueueRow(
         ticket=ticket,
         mark=mark_of(ticket),
-        urgency=_urgency(policy, ticket, now=now),
+        urgency=urgency_of(policy, ticket, now=now),
         next_action=next_action(ticket),
     )
 
@@ -133,7 +133,8 @@ def _choice(choices: type[Choice], text: str | None) -> Choice | None:
     return next((choice for choice in choices if choice.value == text), None)
 
 
-def _urgency(policy: Policy, ticket: TicketView, *, now: datetime) -> Urgency:
+def urgency_of(policy: Policy, ticket: TicketView, *, now: datetime) -> Urgency:
+    """Return how loud a ticket's time is at ``now``."""
     promise = ticket.promise
     if promise.is_answered or ticket.closed_at is not None:
         return Urgency.ANSWERED

@@ -23,6 +23,7 @@ from tickets.desk.phrases import (
     offered_actions,
     offered_outcomes,
 )
+from tickets.desk.queue import urgency_of
 from tickets.queries import EntryView, MessageView, TicketPage, TicketView, get_ticket_page
 from tickets.rules.promise import Deadline, read_derivation
 from tickets.rules.ticket import Action, Status, is_allowed
@@ -109,6 +110,7 @@ async def ticket_page(
     """
     context = desk.context
     frame, page = await read_page(context, me, partial(get_ticket_page, ref=ref))
+    now = context.clock.now()
     ticket = page.ticket
     action = draft.action
     may_open = frame.may_act and action is not None and is_allowed(action, ticket.status)
@@ -126,11 +128,12 @@ async def ticket_page(
         draft=draft,
         faults={fault.field: fault.message for fault in draft.faults},
         most=MAX_TEXT,
+        urgency=urgency_of(context.policy, ticket, now=now),
         promise_title=_promise_title(ticket),
         because=_because(ticket),
         reasons=_reasons(ticket),
         lines=_lines(desk, page, draft),
-        done=_confirmation(page, me, context.clock.now()) if is_done else None,
+        done=_confirmation(page, me, now) if is_done else None,
     )
 
 
