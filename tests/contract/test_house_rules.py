@@ -225,7 +225,7 @@ def test_the_lock_is_in_step_with_the_project() -> None:
     assert not faults, tell([*faults, "run: make lock"])
 
 
-@pytest.mark.parametrize
+@pytest.mark.parametrize(
     ("files", "extras"), [(PRODUCT, []), (SOURCES, ["dev", "browser"])], ids=["product", "all"]
 )
 def test_every_library_imported_is_declared(files: list[str], extras: list[str]) -> None:
@@ -242,7 +242,8 @@ def test_every_library_imported_is_declared(files: list[str], extras: list[str])
 
 
 def test_every_declared_requirement_has_a_lower_bound() -> None:
-    loose = [str(r) for r in declared("dev", "browser") if not any(s.operator == ">=" for s in r.specifier)]
+    every = declared("dev", "browser")
+    loose = [str(one) for one in every if not any(s.operator == ">=" for s in one.specifier)]
     assert not loose
 
 
