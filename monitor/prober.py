@@ -361,11 +361,10 @@ async def _transcript_of(response: httpx.Response) -> Transcript:
     """Return what our transport wrote down; for another transport, what the response shows."""
     transcript = response.extensions.get("transcript")
     if not isinstance(transcript, Transcript):
-        transcript = Transcript(
-            status=response.status_code,
-            headers=tuple(response.headers.raw),
-            body=b"".join([chunk async for chunk in response.aiter_raw()]),
-        )
+        body = await response.aread()
+        headers = response.headers.copy()
+        headers.pop("content-encoding", None)  # httpx has undone it
+        transcript = Transcript(status=response.status_code, headers=tuple(headers.raw), body=body)
     await response.aclose()
     return transcript
 
