@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import Any
 
 from monitor import migrations
-from monitor.commands.surroundings import StoreNotReady, Surroundings, open_store
+from monitor.commands.surroundings import StoreNotReady, Surroundings, find_revision, open_store
 from tickets.errors import Unavailable
 from tickets.store import Session, Store
 
@@ -23,9 +23,9 @@ def upgrade(surroundings: Surroundings, _arguments: Namespace) -> int:
             f"the store cannot be made at {error.filename}: {error.strerror}"
         ) from error
     try:
-        before = migrations.current(store)
+        before = find_revision(store)
         migrations.upgrade(store)
-        after = migrations.current(store)
+        after = find_revision(store)
     finally:
         store.close()
     done = "is already" if before == after else "is now"

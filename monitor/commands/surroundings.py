@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from monitor.commands.screen import Screen
 from tickets.clock import Clock
-from tickets.errors import Refused, ServiceError
+from tickets.errors import Refused, ServiceError, Unavailable
 
 if TYPE_CHECKING:
     from monitor.settings import Settings
-    from tickets.store import Store
+    from tickets.store import Session, Store
 
 _SQLITE = "sqlite:///"
+_SQLITE_HEADER = b"SQLite format 3\0"
 
 
 class WrongUsage(Refused):
@@ -57,13 +58,13 @@ def open_store(settings: Settings) -> Generator[Store]:
 
     Raises ``StoreNotReady``, or ``Unavailable`` when it does not answer.
     """
-    _refuse_missing_file(settings.store.url)
+    _refuse_no_database(settings.store.url)
     from monitor import migrations  # noqa: PLC0415 (slow to import)
     from tickets.store import Store  # noqa: PLC0415 (slow to import)
 
     store = Store(settings.store.url, readers=1)
     try:
-        found, wanted = migrations.current(store), migrations.newest()
+        found, wanted = find_revision(store), migrations.newest()
         if found != wanted:
             raise _wrong_schema(found, wanted)
         yield store
@@ -71,13 +72,37 @@ def open_store(settings: Settings) -> Generator[Store]:
         store.close()
 
 
-def _refuse_missing_file(url: str) -> None:
-    """Refuse an SQLite store that is not there: opening it would make an empty one."""
+def find_revision(store: Store) -> str | None:
+    """Return the revision of the store's schema, None if it has none; takes no lock.
+
+    Raises ``Unavailable`` when the store does not answer.
+    """
+
+    def work(tx: Session) -> str | None:
+        connection = tx.connection()
+        if not connection.dialect.has_table(connection, "alembic_version"):
+            return None
+        rows = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
+        return rows.scalar_one_or_none()
+
+    return store.read(work)
+
+
+def _refuse_no_database(url: str) -> None:
+    """Refuse an SQLite file that is missing, as opening it would make an empty one, or is none."""
     if not url.startswith(_SQLITE):
         return
     path = url.removeprefix(_SQLITE).partition("?")[0]
-    if not Path(path).exists():
-        raise StoreNotReady(f"there is no store at {path} yet; run `fettle db upgrade` to make one")
+    try:
+        with Path(path).open("rb") as file:
+            begins = file.read(len(_SQLITE_HEADER))
+    except FileNotFoundError:
+        message = f"there is no store at {path} yet; run `fettle db upgrade` to make one"
+        raise StoreNotReady(message) from None
+    except OSError as error:
+        raise Unavailable(f"the store at {path} cannot be read: {error.strerror}") from error
+    if begins not in {b"", _SQLITE_HEADER}:
+        raise StoreNotReady(f"the file {path} is no SQLite database")
 
 
 def _wrong_schema(found: str | None, wanted: str) -> StoreNotReady:
