@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 from structlog.typing import Processor
 
 
-def set_up_logs(*, part: str, level: int = logging.INFO) -> None:
-    """Send the process's log to standard error; ``part`` names the process in every line."""
-    is_terminal = sys.stderr.isatty()
+def set_up_logs(*, part: str, level: int = logging.INFO, stream: TextIO | None = None) -> None:
+    """Send the process's log to ``stream``, standard error unless told otherwise.
+
+    ``part`` names the process in every line.
+    """
+    target: TextIO = stream or sys.stderr
+    is_terminal = target.isatty()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -25,11 +30,11 @@ def set_up_logs(*, part: str, level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(target),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(part=part)
     # Libraries speak through the standard library; only what is wrong is worth a line.
     logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s"
+        stream=target, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s"
     )

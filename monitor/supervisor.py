@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import structlog
 
@@ -68,10 +69,18 @@ class Launch:
 class Supervisor:
     """Keeps one process per role running until it is told to stop."""
 
-    def __init__(self, roles: Sequence[str], launch: Launch, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        roles: Sequence[str],
+        launch: Launch,
+        *,
+        clock: Clock,
+        stderr: TextIO | None = None,
+    ) -> None:
         self._roles = roles
         self._launch = launch
         self._clock = clock
+        self._stderr = stderr
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
 
@@ -91,7 +100,7 @@ class Supervisor:
         while not self._stopping.is_set():
             started = self._clock.monotonic()
             child = await asyncio.create_subprocess_exec(
-                *self._launch.command(role), stdin=asyncio.subprocess.PIPE
+                *self._launch.command(role), stdin=asyncio.subprocess.PIPE, stderr=self._stderr
             )
             self._children[role] = child
             log.info("supervisor.role_started", role=role, pid=child.pid)
@@ -193,16 +202,16 @@ def _make_role(
     """Build one role; each is imported only in the process that runs it."""
     match role:
         case "prober":
-            from monitor.roles.prober import ProberRole  # noqa: PLC0415
+            from monitor.roles.prober import ProberRole
 
             holder = holder or secrets.token_hex(8)
             return ProberRole(settings=settings, location=location, holder=holder, clock=clock)
         case "desk":
-            from monitor.roles.desk import DeskRole  # noqa: PLC0415
+            from monitor.roles.desk import DeskRole
 
             return DeskRole(settings=settings, clock=clock)
         case _:
-            from monitor.roles.delivery import DeliveryRole  # noqa: PLC0415
+            from monitor.roles.delivery import DeliveryRole
 
             return DeliveryRole(settings=settings, clock=clock)
 

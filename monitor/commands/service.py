@@ -37,7 +37,7 @@ def run(surroundings: Surroundings, arguments: Namespace) -> int:
 
 def demo(_surroundings: Surroundings, arguments: Namespace) -> int:
     """Run the demo until it is told to stop."""
-    from monitor import demo as show  # noqa: PLC0415 (slow to import)
+    from monitor.demo import show  # noqa: PLC0415 (slow to import)
 
     return show.run(arguments.port)
 

@@ -1,0 +1,1 @@
+"""The whole service on embedded parts, against client sites that the visitor breaks and mends."""
