@@ -44,7 +44,7 @@ def check_config(
         report = describe_settings(settings, path=path, now=now)
     except Misconfigured as error:
         count = len(error.faults)
-        return 1, f"{error}\n{path} has {count} {'fault' if count == 1 else 'faults'}"
+        return 1, f"{error}\n{count} {'fault' if count == 1 else 'faults'}"
     if not show:
         return 0, report
     comment = "\n".join(f"# {line}".rstrip() for line in report.split("\n"))

@@ -70,7 +70,8 @@ def apply_overrides(root: Node, overrides: Mapping[str, object]) -> None:
         for section in sections:
             node, shape = _entry(node, section), _child(shape, section, path)
         _child(shape, last, path)
-        node.put(last, Node("command line", scalar=value))
+        if node.entries is not None:
+            node.put(last, Node("command line", scalar=value))
 
 
 def _child(shape: Shape, key: str, path: str) -> Shape:

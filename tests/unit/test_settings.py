@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
+import hypothesis
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor import settings_reference
 from monitor.settings import ProbingSettings, Settings
@@ -592,6 +596,61 @@ def test_a_bomb_is_refused(tmp_path: Path, bomb: str):
     assert all(len(fault) < 1000 for fault in found)
 
 
+def _mutations(node: object) -> st.SearchStrategy[object]:
+    """Return documents like ``node`` in which anything may be lost, doubled or something else."""
+    odd = st.sampled_from(
+        [None, "", "x", "1s", "-1", "yes", [], {}, [[]], ["x"], {"x": "y"}, "a@b.example", "12-24"]
+    )
+    if isinstance(node, dict):
+        kept = {key: _mutations(value) for key, value in node.items()}
+        extra = st.dictionaries(st.sampled_from(["x", "from", "slug", "mon", "<<", "a.b"]), odd)
+        same = st.fixed_dictionaries({}, optional=kept)
+        return st.one_of(same, same, st.builds(lambda a, b: {**a, **b}, same, extra), odd)
+    if isinstance(node, list):
+        items = st.lists(st.one_of(*[_mutations(item) for item in node], odd), max_size=4)
+        return st.one_of(items, items, odd)
+    return st.one_of(st.just(node), st.just(node), odd)
+
+
+EXAMPLE = yaml.safe_load(SHIPPED.read_text(encoding="utf-8")) | {
+    "clients": [
+        {
+            "slug": "shop",
+            "name": "Shop",
+            "contacts": [{"name": "Ann", "email": "ann@shop.example", "tickets": False}],
+            "sites": [
+                {
+                    "slug": "home",
+                    "url": "http://10.0.0.1/",
+                    "interval": "30s",
+                    "timeout": "5s",
+                    "expect_status": [200, "301-302"],
+                    "headers": {"X-Probe": "x"},
+                    "basic_auth": {"username": "u", "password": "p"},
+                }
+            ],
+        }
+    ]
+}
+
+
+@given(document=_mutations(EXAMPLE))
+@hypothesis.settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+def test_whatever_a_file_holds_it_is_read_or_its_faults_are_told(tmp_path: Path, document: object):
+    text = yaml.safe_dump(document, sort_keys=False)
+    try:
+        read(tmp_path, text)
+    except Misconfigured as error:
+        lines = text.count("\n") + 1
+        for fault in error.faults:
+            assert fault.message.isprintable()
+            assert fault.line is None or 1 <= fault.line <= lines
+
+
 # The environment and the command line
 
 
@@ -611,6 +670,17 @@ def test_a_flag_that_is_not_given_changes_nothing(tmp_path: Path):
 def test_a_fault_in_a_flag_names_the_command_line(tmp_path: Path):
     with pytest.raises(Misconfigured, match=r"^command line: web\.listen: 'x' has no port"):
         read(tmp_path, AGENCY, overrides={"web.listen": "x"})
+
+
+def test_what_is_set_below_a_section_at_fault_leaves_its_fault(tmp_path: Path):
+    (tmp_path / "fettle.yml").write_text(AGENCY + "web: x\nmail: [y]\n", encoding="utf-8")
+    with pytest.raises(Misconfigured) as caught:
+        load(
+            tmp_path / "fettle.yml",
+            environ={"FETTLE_MAIL__HOST": "m.example"},
+            overrides={"web.listen": "127.0.0.1:1"},
+        )
+    assert [fault.key for fault in caught.value.faults] == ["web", "mail"]
 
 
 def test_variables_reach_every_kind_of_key(tmp_path: Path):
@@ -782,6 +852,11 @@ def test_no_fault_repeats_a_secret(tmp_path: Path):
     found = faults_in(tmp_path, text, mode=0o644)
     assert len(found) > 8
     assert "geheim" not in str(found)
+
+
+def test_settings_travel_to_another_process(tmp_path: Path):
+    settings = read(tmp_path, site("basic_auth: {username: u, password: p}"))
+    assert pickle.loads(pickle.dumps(settings)) == settings  # noqa: S301 (our own)
 
 
 def test_settings_cannot_be_changed(tmp_path: Path):
