@@ -251,6 +251,14 @@ class TestChangesOfTheClock:
         due = calendar.add(at("2026-03-29T00:30+00:00"), HOUR)
         assert due.astimezone(calendar.zone).isoformat() == "2026-03-29T02:30:00+01:00"
 
+    def test_a_clock_set_back_over_midnight_returns_to_the_date_before(self) -> None:
+        calendar = a_calendar("America/St_Johns", ROUND_THE_CLOCK)
+        segments = calendar.segments(at("2006-10-29T02:30:30Z"), at("2006-10-29T02:50Z"))
+        assert [(one.on, one.duration) for one in segments] == [
+            (date(2006, 10, 29), MINUTE / 2),
+            (date(2006, 10, 28), 19 * MINUTE),
+        ]
+
     def test_a_date_that_the_calendar_leaves_out_is_explained(self) -> None:
         calendar = a_calendar("Pacific/Apia")
         explained = calendar.explain(at("2011-12-30T02:00Z"), at("2012-01-01T20:00Z"))
@@ -262,6 +270,25 @@ class TestChangesOfTheClock:
 
 
 UNEVEN = {"mon": ["09:00-17:00"], "tue": ["10:00-16:00"], "wed": ["08:00-12:00", "14:00-20:00"]}
+
+
+class TestPauses:
+    def test_nothing_to_count_gives_an_instant_outside_pauses(self) -> None:
+        pauses = [(at("2026-03-03T08:30Z"), at("2026-03-03T10:00Z"))]
+        due = a_calendar().add(at("2026-03-03T08:00Z"), timedelta(), pauses=pauses)
+        assert due == at("2026-03-03T10:00Z")
+
+    def test_they_may_overlap_and_come_in_any_order(self) -> None:
+        pauses = [
+            (at("2026-03-03T11:00Z"), at("2026-03-03T12:00Z")),
+            (at("2026-03-03T09:30Z"), at("2026-03-03T11:30Z")),
+            (at("2026-03-03T10:00Z"), at("2026-03-03T10:30Z")),
+            (at("2026-03-03T16:00Z"), at("2026-03-03T15:00Z")),
+        ]
+        start = at("2026-03-03T09:00Z")
+        due = a_calendar().add(start, HOUR, pauses=pauses)
+        assert due == at("2026-03-03T12:30Z")
+        assert a_calendar().elapsed(start, due, pauses=pauses) == HOUR
 
 
 class TestSupportDays:
@@ -436,6 +463,13 @@ class TestRefusals:
             calendar.add(at("2026-03-03T16:00Z"), 5 * HOUR)
         with pytest.raises(OutOfReach, match="within five years"):
             calendar.add_days(at("2026-03-03T16:00Z"), 300)
+
+    def test_five_years_are_the_limit_to_the_instant(self) -> None:
+        calendar, start = a_calendar(week=ROUND_THE_CLOCK), at("2026-03-03T16:00Z")
+        five_years = timedelta(days=5 * 366)
+        assert calendar.add(start, five_years) == start + five_years
+        with pytest.raises(OutOfReach, match="within five years"):
+            calendar.add(start, five_years + MICROSECOND)
 
     def test_hours_that_never_come(self) -> None:
         mondays = {date(2026, 3, 2) + timedelta(weeks=n): "closed" for n in range(400)}

@@ -61,15 +61,12 @@ def windows_of(on: date, intervals: Sequence[Interval], zone: ZoneInfo) -> list[
     windows or a longer one; hours skipped are in none.
     """
     midnight = datetime(on.year, on.month, on.day, tzinfo=zone)
-    next_midnight = midnight + _ONE_DAY
     offset = midnight.utcoffset()
     assert offset is not None  # a ZoneInfo has an offset at every instant
     wall = (on.toordinal() - _EPOCH_ORDINAL) * DAY
-    if (
-        offset == next_midnight.utcoffset()
-        and offset == midnight.replace(fold=1).utcoffset()
-        and offset == next_midnight.replace(fold=1).utcoffset()
-    ):
+    # A midnight that is shown twice or skipped has the offset before the change as fold 0 and that
+    # after it as fold 1; so these two are equal only if no change touches the date.
+    if offset == (midnight + _ONE_DAY).replace(fold=1).utcoffset():
         start = wall - offset // _MICROSECOND
         return [(start + micros_in(i.opens), start + micros_in(i.closes)) for i in intervals]
     return [

@@ -25,7 +25,7 @@ _ONE_DAY = timedelta(days=1)
 
 
 class _Block(NamedTuple):
-    """The windows within one block in order, touching ones joined.
+    """The windows within one block, in order.
 
     ``before`` and ``after`` are the time counted in this block by each window's open and close.
     """
@@ -104,7 +104,10 @@ class Timeline:
         return None
 
     def next_close(self, at: int) -> int | None:
-        """Return the end of the window that holds ``at`` or follows it; None beyond the limit."""
+        """Return when the window that holds ``at`` or follows it ends; None beyond the limit.
+
+        Windows that touch are one here.
+        """
         end: int | None = None
         for opens, closes in self._windows_after(at):
             if end is not None and opens > end:
@@ -140,11 +143,7 @@ class Timeline:
         closes: list[int] = []
         for window_opens, window_closes in sorted(windows):
             low, high = max(start, window_opens), min(end, window_closes)
-            if low >= high:
-                continue
-            if closes and low == closes[-1]:
-                closes[-1] = high
-            else:
+            if low < high:
                 opens.append(low)
                 closes.append(high)
         totals = [0]
