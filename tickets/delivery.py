@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from sqlmodel import Session
@@ -31,13 +32,22 @@ SLOTS = 4
 POLL_SECONDS = 1.0
 """How often the outbox is read when nothing wakes us."""
 
-STOP_SECONDS = 7.0
-"""How long a stop waits for what is in hand; with the farewells to the server, under ten."""
+STOP_SECONDS = 6.0
+"""How long a stop waits for attempts; with what follows them, it ends in under ten."""
+
+SETTLE_SECONDS = 2.0
+"""How long a stop then waits for the store to record attempts that are over."""
 
 Wait = Callable[[float], Coroutine[Any, Any, None]]
 """Waits for so many seconds; tests hand in one that they end."""
 
-Result = TypeVar("Result")
+
+@dataclass(slots=True)
+class _InHand:
+    """A claimed message; ``is_attempted`` once it is known how its attempt ended."""
+
+    message: MessageRow
+    is_attempted: bool = False
 
 
 class Delivery:
@@ -56,7 +66,7 @@ class Delivery:
         self._clock = clock
         self._wait = wait
         self._woken = asyncio.Event()
-        self._in_hand: dict[asyncio.Task[None], MessageRow] = {}
+        self._in_hand: dict[asyncio.Task[None], _InHand] = {}
 
     def wake(self) -> None:
         """Read the outbox now: messages were written. Call it on the event loop."""
@@ -100,13 +110,14 @@ class Delivery:
         except Unavailable as error:
             self._store_failed(error)
             return
-        for message in claimed:
-            self._in_hand[asyncio.create_task(self._deliver(message))] = message
+        for held in map(_InHand, claimed):
+            self._in_hand[asyncio.create_task(self._deliver(held))] = held
 
     def _claim(self, tx: Session, *, most: int) -> Sequence[MessageRow]:
         """Claim due messages; one whose address has another in hand for its ticket stays back."""
-        ids = {message.id for message in self._in_hand.values()}
-        busy = {(message.ticket_id, message.address) for message in self._in_hand.values()}
+        messages = [held.message for held in self._in_hand.values()]
+        ids = {message.id for message in messages}
+        busy = {(message.ticket_id, message.address) for message in messages}
         claimed: list[MessageRow] = []
         held_back: list[int] = []
         for message in outbox.claim(tx, now=self._clock.now(), most=most):
@@ -136,10 +147,13 @@ class Delivery:
         await asyncio.wait({*others, *self._in_hand}, return_when=asyncio.FIRST_COMPLETED)
         for task in [task for task in self._in_hand if task.done()]:
             del self._in_hand[task]
-            task.result()
+            if not task.cancelled():
+                task.result()
 
-    async def _deliver(self, message: MessageRow) -> None:
+    async def _deliver(self, held: _InHand) -> None:
+        message = held.message
         attempt = await self._channel.attempt(message)
+        held.is_attempted = True
         settled = await self._settle(message, attempt)
         facts = {
             "message": message.header_id,
@@ -178,22 +192,33 @@ class Delivery:
             await self._wait(POLL_SECONDS)
 
     async def _wind_up(self) -> None:
-        """Give what is in hand a moment to finish, then give back what did not."""
-        grace = asyncio.create_task(self._wait(STOP_SECONDS))
-        while self._in_hand and not grace.done():
-            await self._collect(grace)
-        grace.cancel()
-        unfinished = [message.id for message in self._in_hand.values() if message.id is not None]
+        """Let what is in hand finish for a moment, then give back what was not attempted."""
+        await self._finish(within=STOP_SECONDS)
+        untried: list[int] = []
+        for task, held in self._in_hand.items():
+            if not held.is_attempted and held.message.id is not None:
+                untried.append(held.message.id)
+                task.cancel()
+        await self._finish(within=SETTLE_SECONDS)
         for task in self._in_hand:
             task.cancel()
         await asyncio.gather(*self._in_hand, return_exceptions=True)
         self._in_hand.clear()
         await self._channel.rest()
-        if not unfinished:
-            return
-        log.warning("delivery.messages_given_back", count=len(unfinished))
+        if untried:
+            await self._give_back(untried)
+
+    async def _finish(self, *, within: float) -> None:
+        """Wait for what is in hand, ``within`` seconds at most."""
+        grace = asyncio.create_task(self._wait(within))
+        while self._in_hand and not grace.done():
+            await self._collect(grace)
+        grace.cancel()
+
+    async def _give_back(self, message_ids: Sequence[int]) -> None:
+        log.warning("delivery.messages_given_back", count=len(message_ids))
         try:
-            await self._store.awrite(lambda tx: outbox.release(tx, unfinished))
+            await self._store.awrite(lambda tx: outbox.release(tx, message_ids))
         except Unavailable as error:
             self._store_failed(error)  # their leases run out by themselves
 
