@@ -25,7 +25,7 @@ _MOST_ADDRESSES = 16
 _OWN_LACK = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _FAMILIES = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
 
-SystemLookup = Callable[[bytes, int], Sequence[str]]
+SystemLookup = Callable[[str, int], Sequence[str]]
 """From a name and an address family (of ``socket``) to addresses; raises OSError; may block."""
 
 
@@ -115,12 +115,14 @@ class NameLookup:
             question.is_begun = True
             answer: tuple[str, ...] | LookupFailed
             try:
-                found = self._system_lookup(
-                    question.host.encode("ascii"), _FAMILIES[question.family]
-                )
+                found = self._system_lookup(question.host, _FAMILIES[question.family])
                 answer = tuple(dict.fromkeys(found))[:_MOST_ADDRESSES]
             except OSError as error:
                 answer = _explain(question.host, error)
+            except UnicodeError:  # a label that is empty or too long
+                answer = LookupFailed(
+                    Cause.DNS_NOT_FOUND, f"{question.host} cannot be the name of a host"
+                )
             with contextlib.suppress(RuntimeError):  # the loop has closed meanwhile
                 self._loop.call_soon_threadsafe(self._settle, question, answer)
             self._idle.release()
@@ -165,7 +167,7 @@ def find_literal(host: str) -> str | None:
         return None
 
 
-def _ask_system(host: bytes, family: int) -> Sequence[str]:
+def _ask_system(host: str, family: int) -> Sequence[str]:
     found = socket.getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM)
     return [str(address[0]) for _family, _type, _protocol, _name, address in found]
 

@@ -28,14 +28,14 @@ from tests.loopback import CRLF, OK, Authorities, Script, answer, serving
 STARTED_AT = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 NAMES = {
-    b"site.test": ["127.0.0.1"],
-    b"other.test": ["127.0.0.1"],
-    b"two.test": ["::1", "127.0.0.1"],
-    b"inside.test": ["127.0.0.1"],
+    "site.test": ["127.0.0.1"],
+    "other.test": ["127.0.0.1"],
+    "two.test": ["::1", "127.0.0.1"],
+    "inside.test": ["127.0.0.1"],
 }
 
 
-def system_lookup(host: bytes, _family: int) -> Sequence[str]:
+def system_lookup(host: str, _family: int) -> Sequence[str]:
     if host not in NAMES:
         raise OSError("a test asked for a name it does not have")
     return NAMES[host]
@@ -423,8 +423,8 @@ async def test_the_deadline_ends_a_lookup_and_hanging_names_hold_up_nobody(
 ) -> None:
     over = threading.Event()
 
-    def hanging_lookup(host: bytes, _family: int) -> Sequence[str]:
-        if host.startswith(b"hangs"):
+    def hanging_lookup(host: str, _family: int) -> Sequence[str]:
+        if host.startswith("hangs"):
             over.wait()
         return ["127.0.0.1"]
 
@@ -827,9 +827,9 @@ SPELLINGS = [
 
 @pytest.fixture(scope="module")
 def guarded_names() -> Iterator[None]:
-    NAMES.update({b"localhost": ["127.0.0.1", "::1"], b"localhost.": ["127.0.0.1"]})
+    NAMES.update({"localhost": ["127.0.0.1", "::1"], "localhost.": ["127.0.0.1"]})
     yield
-    del NAMES[b"localhost"], NAMES[b"localhost."]
+    del NAMES["localhost"], NAMES["localhost."]
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
