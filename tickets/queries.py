@@ -61,7 +61,7 @@ class PromiseView:
         """Whether a person has answered, in time or not."""
         return self.answered_at is not None
 
-    def is_overdue(self, now: datetime) -> bool:
+    def is_breached(self, now: datetime) -> bool:
         """Tell whether the deadline has passed unanswered; true without any sweep."""
         return self.answered_at is None and now > self.respond_by
 

@@ -37,7 +37,7 @@ def ticket_document(ticket: TicketView, hours: SupportHours, *, now: datetime) -
         "time_left": describe_time_left(hours, now=now, respond_by=promise.respond_by)
         if is_waiting
         else None,
-        "is_late": promise.is_overdue(now) if is_waiting else not promise.was_kept,
+        "is_late": promise.is_breached(now) if is_waiting else not promise.was_kept,
         "answered_at": iso(promise.answered_at, zone),
         "answered_by": promise.answered_by,
         "breached_at": iso(promise.breached_at, zone),

@@ -47,7 +47,7 @@ def _promise_line(ticket: TicketView, hours: SupportHours, *, now: datetime) -> 
     if ticket.status is Status.CLOSED:
         return [f"Closed without an answer, promised by {respond_by}"]
     left = describe_time_left(hours, now=now, respond_by=promise.respond_by)
-    if promise.is_overdue(now):
+    if promise.is_breached(now):
         return [Toned(left, Tone.BAD), f", respond by was {respond_by}"]
     return [Toned(f"{left} left", Tone.STRONG), f", respond by {respond_by}"]
 

@@ -74,7 +74,7 @@ def _time_left(ticket: TicketView, hours: SupportHours, *, now: datetime) -> Pie
     if promise.is_answered or ticket.status is Status.CLOSED:
         return "–"
     left = describe_time_left(hours, now=now, respond_by=promise.respond_by)
-    return Toned(left, Tone.BAD if promise.is_overdue(now) else Tone.STRONG)
+    return Toned(left, Tone.BAD if promise.is_breached(now) else Tone.STRONG)
 
 
 def _promise(promise: PromiseView, *, now: datetime, zone: ZoneInfo) -> Piece:

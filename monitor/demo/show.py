@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import socket
 import tempfile
@@ -10,8 +11,6 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from monitor.demo.pages import Demo, demo_app
 from monitor.demo.postbox import Postbox
@@ -162,7 +161,7 @@ def _write_config(
         "staff_channels": {"duty": ["mailto://duty@agency.example"]},
         "clients": [_client(website) for website in websites],
     }
-    path.write_text(yaml.safe_dump(document, allow_unicode=True))
+    path.write_text(json.dumps(document, ensure_ascii=False))  # JSON is YAML too
     return path
 
 

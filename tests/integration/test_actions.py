@@ -134,8 +134,8 @@ async def test_the_sweep_records_a_breach_once_and_tells_duty_and_lead(store: St
 def test_a_breach_is_seen_without_any_sweep(store: Store) -> None:
     ref = opened(store, POLICY, at=OPENED)
     promise = page(store, ref).ticket.promise
-    assert not promise.is_overdue(DUE)
-    assert promise.is_overdue(DUE + timedelta(seconds=1))
+    assert not promise.is_breached(DUE)
+    assert promise.is_breached(DUE + timedelta(seconds=1))
 
 
 def test_an_answered_ticket_is_never_breached(store: Store, sam: Actor) -> None:
