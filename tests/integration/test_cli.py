@@ -617,20 +617,14 @@ def read_until(terminal: int, text: str) -> str:
 
 
 def test_colours_show_on_a_terminal_unless_they_are_not_wanted(ready: Fettle) -> None:
-    words = ["sites", "list", "--config", str(ready.config)]
-    environ = {**ready.environ, "TERM": "xterm", "NO_COLOR": ""}
-    with terminal() as (ours, theirs):
+    environ = {**ready.environ, "FETTLE_CONFIG": str(ready.config), "TERM": "xterm"}
+    assert "\x1b" not in ready("sites", "list").out
+    with terminal() as (ours, theirs), open(theirs, "w", closefd=False) as output:
+        ready.patch.setattr("sys.stdout", output)
         for unwanted in ({}, {"NO_COLOR": "1"}, {"TERM": "dumb"}):
-            subprocess.run(
-                [*FETTLE, *words],
-                cwd=ROOT,
-                env={**os.environ, **environ, **unwanted},
-                stdout=theirs,
-                check=True,
-            )
+            assert main(["sites", "list"], environ={**environ, **unwanted}) == 0
             seen = read_until(ours, "http://127.0.0.1:9/")
             assert ("\x1b" in seen) == (not unwanted)
-    assert "\x1b" not in in_a_process(*words, environ=environ).stdout
 
 
 def test_a_reader_that_has_enough_is_no_fault(ready: Fettle) -> None:
