@@ -15,10 +15,12 @@ from monitor.settings import MonitoredClient, Settings
 from monitor.site_rows import sync_sites
 from monitor.sites import list_sites
 from tickets.clock import Clock
+from tickets.errors import Fault, Misconfigured
 from tickets.holidays import build_support_hours, calendar_years
 from tickets.outbox import Recipient, staff_recipient
 from tickets.policy import ClientContacts, Policy
 from tickets.rules.notice import Audience
+from tickets.rules.promise import deadline
 from tickets.rules.ticket import Priority
 from tickets.store import Store
 
@@ -51,18 +53,27 @@ async def run_together(stop: asyncio.Event, *parts: Part) -> None:
 def build_policy(settings: Settings, *, clock: Clock) -> Policy:
     """Return the promises and addressees that the settings describe.
 
-    The calendar reaches from some years back to some ahead of today.
+    The calendar reaches from some years back to some ahead of today. Raises ``Misconfigured`` when
+    it has no deadline for a ticket that opens now.
     """
     agency, channels = settings.agency, settings.staff_channels
-    first_year, last_year = calendar_years(clock.now().astimezone(agency.zone).date())
+    now = clock.now()
+    first_year, last_year = calendar_years(now.astimezone(agency.zone).date())
+    try:
+        hours = build_support_hours(
+            settings.support, agency.timezone, first_year=first_year, last_year=last_year
+        )
+        for target in settings.support.response.targets().values():
+            deadline(hours, target, now)
+    except ValueError as error:
+        fault = Fault(file="configuration", line=None, key="support", message=str(error))
+        raise Misconfigured([fault]) from error
     return Policy(
         agency_name=agency.name,
         zone=agency.zone,
         mail_domain=agency.mail_from.rpartition("@")[2],
         base_url=settings.web.base_url,
-        hours=build_support_hours(
-            settings.support, agency.timezone, first_year=first_year, last_year=last_year
-        ),
+        hours=hours,
         targets=settings.support.response.targets(),
         update_every=settings.support.update_every[Priority.CRITICAL],
         duty=tuple(staff_recipient(address) for address in channels.duty_addresses()),
@@ -89,8 +100,10 @@ def _contacts(client: MonitoredClient) -> ClientContacts:
 def prepare_store(store: Store, settings: Settings, *, location: str, clock: Clock) -> None:
     """Make the store's sites those of the settings; opens its own transaction.
 
-    Run once at start, before any role. Raises ``Unavailable`` when the store does not answer.
+    Run once at start, before any role. Raises ``Unavailable`` when the store does not answer, and
+    ``Misconfigured`` when no role could work with the settings.
     """
+    build_policy(settings, clock=clock)
     names = {client.slug: client.name for client in settings.clients}
     sites = [(site, names[site.client]) for site in list_sites(settings)]
     store.write(lambda tx: sync_sites(tx, sites, location=location, at=clock.now()))
