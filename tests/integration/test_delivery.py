@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlmodel import Session, col, select
+from structlog.testing import capture_logs
 
 from tests.clocks import FakeClock
 from tests.smtp import Fault, Postbox, Received, Reply, ScriptedServer
@@ -384,12 +385,35 @@ async def test_a_dead_address_stops_no_other(store: Store, clock: FakeClock) -> 
     assert [row.state for row in messages(store)] == [MessageState.DEAD, MessageState.SENT]
 
 
+async def test_logs_tell_each_delivery_but_neither_address_nor_text(
+    store: Store, clock: FakeClock
+) -> None:
+    addresses = ("gone@harbour.test", "busy@harbour.test", ANNA)
+    put(store, at=clock.now(), addresses=addresses)
+    replies: dict[str, Reply | list[Reply]] = {
+        "RCPT gone@harbour.test": "550 no user gone@harbour.test",
+        "RCPT busy@harbour.test": "450 busy@harbour.test has too much mail",
+    }
+    async with ScriptedServer(replies) as server:
+        with capture_logs() as logs:
+            await a_delivery(store, smtp_sender(server), clock).drain()
+    assert sorted(line["event"] for line in logs) == [
+        "delivery.attempt_failed",
+        "delivery.attempt_failed",
+        "delivery.message_sent",
+    ]
+    assert {line["message"] for line in logs} == {row.header_id for row in messages(store)}
+    assert "harbour.test" not in repr(logs)
+    assert "Booking" not in repr(logs)
+
+
 async def test_poison_messages_stop_no_other(store: Store, clock: FakeClock) -> None:
     addresses = ("bug@harbour.test", "two@addresses.test, at@once.test", ANNA)
     put(store, at=clock.now(), addresses=addresses)
     sender = FakeSender({"bug@harbour.test": ZeroDivisionError("a fault of ours")})
     channel = MailChannel(sender, identity=IDENTITY, clock=clock)
-    await Delivery(store, channel=channel, clock=clock).drain()
+    with capture_logs():
+        await Delivery(store, channel=channel, clock=clock).drain()
     assert [row.state for row in messages(store)] == [
         MessageState.PENDING,
         MessageState.DEAD,
@@ -401,10 +425,12 @@ async def test_poison_messages_stop_no_other(store: Store, clock: FakeClock) -> 
 async def test_a_broken_letter_goes_out_as_plain_facts(store: Store, clock: FakeClock) -> None:
     facts = {key: value for key, value in SAMPLE_FACTS[Notice.DOWN].items() if key != "what"}
     put(store, at=clock.now(), facts=facts)
-    channel_sender = FakeSender()
-    channel = MailChannel(channel_sender, identity=IDENTITY, clock=clock)
-    await Delivery(store, channel=channel, clock=clock).drain()
-    [mail] = channel_sender.mails
+    sender = FakeSender()
+    channel = MailChannel(sender, identity=IDENTITY, clock=clock)
+    with capture_logs() as logs:
+        await Delivery(store, channel=channel, clock=clock).drain()
+    assert [line["event"] for line in logs] == ["delivery.letter_failed", "delivery.message_sent"]
+    [mail] = sender.mails
     received = Received(mail.sender, (mail.recipient,), mail.content)
     assert received.subject == "■ Down: Harbour Inns – Booking site (T-1042)"
     assert "Respond by: Mon 9 Mar 2026 10:04 GMT" in received.text
