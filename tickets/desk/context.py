@@ -13,6 +13,7 @@ from tickets.accounts import SignedIn
 from tickets.clock import Clock
 from tickets.desk.watch import Watch, WatchSummary
 from tickets.policy import Policy
+from tickets.rules.hours import OutOfReach
 from tickets.rules.promise import ResponseTarget
 from tickets.rules.staff import may_act
 from tickets.rules.words import (
@@ -81,7 +82,10 @@ class Words:
 
     def left(self, respond_by: datetime) -> str:
         """Return the support time left in whole minutes, ``18 min``, or ``12 min over``."""
-        text = describe_time_left(self.policy.hours, now=self.now, respond_by=respond_by)
+        try:
+            text = describe_time_left(self.policy.hours, now=self.now, respond_by=respond_by)
+        except OutOfReach:
+            return "beyond the calendar"
         return _SECONDS.sub("", text)
 
     def since(self, at: datetime) -> str:
@@ -122,7 +126,10 @@ class Words:
 
     def support(self) -> str:
         """Return whether support is open, ``open until 17:00``."""
-        return describe_support(self.policy.hours, now=self.now)
+        try:
+            return describe_support(self.policy.hours, now=self.now)
+        except OutOfReach:
+            return "beyond the calendar"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

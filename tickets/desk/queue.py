@@ -19,6 +19,7 @@ from tickets.desk.forms import plain_text
 from tickets.desk.phrases import Mark, mark_of, next_action
 from tickets.policy import Policy
 from tickets.queries import QueueFilter, TicketView, list_clients, list_finished, list_queue
+from tickets.rules.hours import OutOfReach
 from tickets.rules.ticket import Action, Priority, Source
 from tickets.store import Session
 
@@ -140,6 +141,9 @@ def urgency_of(policy: Policy, ticket: TicketView, *, now: datetime) -> Urgency:
         return Urgency.ANSWERED
     if now > promise.respond_by:
         return Urgency.OVER
-    whole = policy.hours.elapsed(promise.started_at, promise.respond_by)
-    left = policy.hours.elapsed(now, promise.respond_by)
+    try:
+        whole = policy.hours.elapsed(promise.started_at, promise.respond_by)
+        left = policy.hours.elapsed(now, promise.respond_by)
+    except OutOfReach:
+        return Urgency.STANDING
     return Urgency.SOON if left <= whole * _SOON else Urgency.STANDING

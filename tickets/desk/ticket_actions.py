@@ -27,6 +27,7 @@ from tickets.desk.ticket_page import Draft, find_action, ticket_page
 from tickets.errors import Conflict, Refused
 from tickets.history import Actor
 from tickets.policy import Policy
+from tickets.rules.hours import OutOfReach
 from tickets.rules.staff import may_act
 from tickets.rules.ticket import Action, Outcome, parse_reference, reference
 from tickets.store import Session
@@ -174,7 +175,7 @@ async def act(desk: Desk, request: Request) -> Response:
     except Conflict as conflict:
         draft = Draft(action=action, fields=fields, problem=str(conflict), seen_version=version)
         return await ticket_page(desk, me, ref, draft=draft, status=409)
-    except Refused as refusal:
+    except (Refused, OutOfReach) as refusal:
         draft = Draft(action=action, fields=fields, problem=str(refusal))
         return await ticket_page(desk, me, ref, draft=draft, status=422)
     return see_other(f"/tickets/{_tidy(ref)}?done")
