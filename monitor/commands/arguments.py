@@ -95,7 +95,7 @@ def _add_service(group: Group) -> None:
         "--port",
         metavar="N",
         type=kinds.port,
-        help="port of the demo's first page (default: a free one)",
+        help="port of the desk (default: 8080 or the next free one)",
     )
     ready = add_leaf(
         group,

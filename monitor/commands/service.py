@@ -1,4 +1,7 @@
-"""``fettle run``, ``demo``, ``healthcheck`` and ``version``: the service as a whole."""
+"""``fettle run``, ``demo``, ``healthcheck`` and ``version``: the service as a whole.
+
+The parts of the service are slow to import, so each command imports only its own.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared, not
 
 def run(surroundings: Surroundings, arguments: Namespace) -> int:
     """Run the service, or one role of it, until it is told to stop."""
-    from monitor import supervisor  # noqa: PLC0415 (slow to import)
+    from monitor import supervisor
 
     return supervisor.run(
         surroundings.config,
@@ -37,7 +40,7 @@ def run(surroundings: Surroundings, arguments: Namespace) -> int:
 
 def demo(_surroundings: Surroundings, arguments: Namespace) -> int:
     """Run the demo until it is told to stop."""
-    from monitor.demo import show  # noqa: PLC0415 (slow to import)
+    from monitor.demo import show
 
     return show.run(arguments.port)
 

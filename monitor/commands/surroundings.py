@@ -47,7 +47,7 @@ class Surroundings:
 
     def load_settings(self) -> Settings:
         """Return the settings; raises ``Misconfigured`` with every fault."""
-        from monitor.settings_load import load  # noqa: PLC0415 (slow to import)
+        from monitor.settings_load import load
 
         return load(self.config, environ=self.environ)
 
@@ -59,8 +59,8 @@ def open_store(settings: Settings) -> Generator[Store]:
     Raises ``StoreNotReady``, or ``Unavailable`` when it does not answer.
     """
     _refuse_no_database(settings.store.url)
-    from monitor import migrations  # noqa: PLC0415 (slow to import)
-    from tickets.store import Store  # noqa: PLC0415 (slow to import)
+    from monitor import migrations
+    from tickets.store import Store
 
     store = Store(settings.store.url, readers=1)
     try:
