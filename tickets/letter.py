@@ -56,7 +56,7 @@ MARKS = {
 
 _INSTANTS = ("at", "since", "until", "respond_by", "resumes_at", "next_word_by")
 _PASSAGES = ("text", "cause", "done")
-_OPTIONAL = ("site_name", "site_url", "next_word_by", "resumes_at")
+_OPTIONAL = ("site_name", "site_url", "next_word_by", "resumes_at", "answered_by")
 _FOR_STAFF = ("message", "desk_url")
 
 
@@ -184,6 +184,8 @@ def _words(notice: Notice, audience: Audience, facts: Mapping[str, object]) -> d
     words["place"] = _place(facts)
     words["about"] = one_line(str(facts.get("site_name") or facts["title"]))
     words["is_site_linked"] = str(facts.get("site_url")).startswith(("http://", "https://"))
+    due = facts.get("respond_by")
+    words["is_late"] = due is not None and datetime.fromisoformat(str(due)) < now
     words["is_staff"] = audience is Audience.STAFF
     return words
 

@@ -23,6 +23,7 @@ _COMMON: dict[str, object] = {
 }
 _PROMISE: dict[str, object] = {
     "respond_by": "2026-03-09T10:04:41+00:00",
+    "answered_by": None,
     "is_support_open": True,
     "resumes_at": None,
 }
@@ -43,6 +44,7 @@ SAMPLE_FACTS = MappingProxyType(
             "message": "answered in 6.2 s; slow after 3 s",
             "since": "2026-03-06T21:43:00+00:00",
             "respond_by": "2026-03-09T10:00:00+00:00",
+            "answered_by": None,
             "is_support_open": False,
             "resumes_at": "2026-03-09T09:00:00+00:00",
         },

@@ -112,6 +112,7 @@ def promise_facts(policy: Policy, promise: PromiseRow, at: datetime) -> dict[str
     is_open = policy.hours.is_open(at)
     return {
         "respond_by": promise.respond_by.isoformat(),
+        "answered_by": promise.answered_by,
         "is_support_open": is_open,
         "resumes_at": None if is_open else policy.hours.next_open(at).isoformat(),
     }

@@ -74,6 +74,17 @@ def test_out_of_hours_the_letter_says_when_support_resumes() -> None:
     assert "closed" not in write(Notice.DOWN).text
 
 
+def test_a_promise_that_was_met_or_missed_is_not_made_again() -> None:
+    client = write(Notice.DOWN, answered_by="Sam Okafor")
+    assert "Sam Okafor has your ticket already." in client.text
+    assert "We will answer by" not in client.text
+    staff = write(Notice.DOWN, Audience.STAFF, answered_by="Sam Okafor")
+    assert "respond by" not in staff.subject + staff.text.lower()
+    late = write(Notice.DOWN, at="2026-03-09T10:30:00+00:00")
+    assert "We should have answered by Mon 9 Mar 2026 10:04 GMT" in late.text
+    assert "We will answer by" not in late.text
+
+
 def test_instants_follow_the_zone_into_summer() -> None:
     letter = write(
         Notice.DOWN,
