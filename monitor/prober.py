@@ -13,24 +13,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 import httpx
 
-from monitor.egress import CurlTransport, EgressFailed, Terms, Transcript
+from monitor.egress import CurlTransport, EgressFailed, ProbeCookies, Terms, Transcript
 from monitor.rules.answer import HttpAnswer, evidence_of, is_expected, weigh
 from monitor.rules.content import clean
 from monitor.rules.observation import Cause, Certificate, Observation, Phase, Phases
+from monitor.rules.redirect import (
+    MOST_REDIRECTS,
+    REDIRECTS,
+    find_target,
+    may_have_credentials,
+)
 from monitor.rules.site import Network, Site, url_fault
 
 LoopLag = Callable[[float], float]
 """From an instant of the event loop's clock to the worst lag of the loop since then, in seconds."""
 
-MOST_REDIRECTS = 10
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GRACE_SECONDS = 0.5
 _STALL_SECONDS = 0.5
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -106,7 +108,7 @@ class Prober:
         url = attempt.parse(attempt.site.url)
         visited: set[tuple[str, str]] = set()
         while url is not None:
-            visit = (str(url), attempt.cookies_for(url))
+            visit = (str(url), attempt.cookies.header_for(str(url)))
             if visit in visited:
                 where = clean(str(url), most=200)
                 attempt.fail(
@@ -167,8 +169,7 @@ class _Attempt:
     title: str = ""
     excerpt: str = ""
     is_truncated: bool = False
-    cookies: httpx.Cookies | None = None
-    origin: httpx.URL | None = None
+    cookies: ProbeCookies = field(default_factory=ProbeCookies)
 
     def __post_init__(self) -> None:
         self.terms = Terms(
@@ -188,11 +189,12 @@ class _Attempt:
         """Return the site's URL; None, with the failure written down, if it is none."""
         fault = url_fault(text)
         try:
-            self.origin = _parse(text)
+            url = _parse(text)
         except (httpx.InvalidURL, ValueError) as error:
             fault = fault or str(error)
-        if fault is None:
-            return self.origin
+        else:
+            if fault is None:
+                return url
         self.fail(Cause.PROTOCOL_ERROR, Phase.RESOLVE, f"the URL {fault}")
         return None
 
@@ -205,7 +207,7 @@ class _Attempt:
             "Accept-Encoding": "gzip, deflate",
             "Connection": "close",
         }
-        if self.origin is not None and _may_have_credentials(self.origin, url):
+        if may_have_credentials(self.site.url, str(url)):
             named = {name.lower(): name for name in headers}
             for name, value in self.site.headers.items():
                 headers.pop(named.get(name.lower(), ""), None)
@@ -217,15 +219,7 @@ class _Attempt:
         if cookies:
             own = headers.pop("Cookie", "")
             headers["Cookie"] = f"{own}; {cookies}" if own else cookies
-        return [(name.encode(), value.encode()) for name, value in headers.items()]
-
-    def cookies_for(self, url: httpx.URL) -> str:
-        """Return the cookies that earlier hops of this probe have set for ``url``."""
-        if self.cookies is None:
-            return ""
-        request = httpx.Request("GET", url, headers={"Host": url.netloc.decode("ascii")})
-        self.cookies.set_cookie_header(request)
-        return request.headers.get("cookie", "")
+        return [(name.encode(), _encode(value)) for name, value in headers.items()]
 
     def take_failure(self, failure: EgressFailed) -> None:
         """Write down an exchange that failed; a bad status weighs more than a broken body."""
@@ -234,14 +228,14 @@ class _Attempt:
         if failure.transcript.status is not None:
             found = weigh(self.site, self._answer(is_truncated=True))
             self.title, self.excerpt = found.title, found.excerpt
-            if found.cause is Cause.HTTP_STATUS and failure.transcript.status not in _REDIRECTS:
+            if found.cause is Cause.HTTP_STATUS and failure.transcript.status not in REDIRECTS:
                 self.fail(found.cause, Phase.PROCESSING, found.message)
 
     def take_answer(self, response: httpx.Response, transcript: Transcript) -> httpx.URL | None:
         """Write down a whole answer; return where it redirects to, None if it is the last."""
         self._take_transcript(transcript)
-        if response.status_code in _REDIRECTS and not is_expected(self.site, response.status_code):
-            return self._find_next(response)
+        if response.status_code in REDIRECTS and not is_expected(self.site, response.status_code):
+            return self._find_next()
         found = weigh(self.site, self._answer(is_truncated=transcript.is_truncated))
         self.title, self.excerpt = found.title, found.excerpt
         self.is_truncated = found.is_truncated
@@ -294,29 +288,28 @@ class _Attempt:
             is_truncated=is_truncated,
         )
 
-    def _find_next(self, response: httpx.Response) -> httpx.URL | None:
+    def _find_next(self) -> httpx.URL | None:
         """Return the URL that a redirect leads to; None, with the failure written down, if none."""
-        where = response.headers.get("location", "").strip()
-        fault = _redirect_fault(where)
-        url = response.url
+        asked, location = self.hops[-1], self._location()
+        target, fault = find_target(asked, location)
+        url: httpx.URL | None = None
         if fault is None:
             try:
-                url = response.url.join(where).copy_with(fragment=None)
+                url = httpx.URL(target)
                 fault = url_fault(str(url))
             except (httpx.InvalidURL, ValueError) as error:
-                fault = str(error)
+                fault = clean(str(error), most=200)
         if fault is not None:
-            to = f" to {clean(where, most=200)}" if where else ""
-            self.fail(
-                Cause.REDIRECT_INVALID,
-                Phase.PROCESSING,
-                f"the redirect{to} cannot be followed: it {fault}",
-            )
+            to = f" to {clean(location, most=200)}" if location else ""
+            message = f"the redirect{to} cannot be followed: it {fault}"
+            self.fail(Cause.REDIRECT_INVALID, Phase.PROCESSING, message)
             return None
-        if "set-cookie" in response.headers:
-            self.cookies = self.cookies or httpx.Cookies()
-            self.cookies.extract_cookies(response)
+        self.cookies.take(asked, self.transcript.headers)
         return url
+
+    def _location(self) -> str:
+        found = (value for name, value in self.transcript.headers if name.lower() == b"location")
+        return _decode(next(found, b""))
 
     def _from_where(self, message: str) -> str:
         if len(self.hops) < 2:
@@ -346,17 +339,6 @@ class _Client(httpx.AsyncClient):
         raise AttributeError("a prober's client keeps no cookies")
 
 
-def _redirect_fault(where: str) -> str | None:
-    """Tell what is wrong with a Location before it is joined to the address that it came from."""
-    if not where:
-        return "names no address to go to"
-    try:
-        parts = urlsplit(where)
-    except ValueError as error:
-        return str(error).lower()
-    return "names no host" if parts.scheme in _DEFAULT_PORTS and not parts.netloc else None
-
-
 async def _transcript_of(response: httpx.Response) -> Transcript:
     """Return what our transport wrote down; for another transport, what the response shows."""
     transcript = response.extensions.get("transcript")
@@ -373,25 +355,27 @@ def _by_name(headers: tuple[tuple[bytes, bytes], ...]) -> dict[str, str]:
     """Return headers by lower-case name; what comes more than once is joined by commas."""
     named: dict[str, str] = {}
     for name, value in headers:
-        key, text = name.lower().decode("latin-1"), value.decode("utf-8", "replace")
+        key, text = name.lower().decode("latin-1"), _decode(value)
         named[key] = f"{named[key]}, {text}" if key in named else text
     return named
+
+
+def _decode(value: bytes) -> str:
+    """Return a header's value as text: UTF-8 where it is, else Latin-1."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _encode(value: str) -> bytes:
+    """Return text as a header's value: Latin-1 where it goes (as cookies came), else UTF-8."""
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode()
 
 
 @lru_cache(maxsize=16_384)
 def _parse(text: str) -> httpx.URL:
     return httpx.URL(text)
-
-
-def _may_have_credentials(origin: httpx.URL, url: httpx.URL) -> bool:
-    """Tell whether ``url`` is of the site's origin, or the same host moved from http to https."""
-    if origin.raw_host != url.raw_host:
-        return False
-    ports = (_port(origin), _port(url))
-    if origin.scheme == url.scheme:
-        return ports[0] == ports[1]
-    return url.scheme == "https" and ports == (80, 443)
-
-
-def _port(url: httpx.URL) -> int:
-    return url.port or _DEFAULT_PORTS.get(url.scheme, 0)

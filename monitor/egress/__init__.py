@@ -5,6 +5,7 @@ looks the name up, guards the very address that is connected to, takes the time 
 headers and body, reads the certificate, and names what went wrong. It judges nothing.
 """
 
+from monitor.egress.cookies import ProbeCookies
 from monitor.egress.lookup import LookupFailed, NameLookup, SystemLookup
 from monitor.egress.terms import EgressFailed, Terms, Transcript
 from monitor.egress.transport import CurlTransport
@@ -14,6 +15,7 @@ __all__ = [
     "EgressFailed",
     "LookupFailed",
     "NameLookup",
+    "ProbeCookies",
     "SystemLookup",
     "Terms",
     "Transcript",

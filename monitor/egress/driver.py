@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import pycurl
 
@@ -134,7 +135,10 @@ class Driver:
             waiting.set_result(ending)
 
 
+class _HasDescriptor(Protocol):
+    def fileno(self) -> int: ...
+
+
 def _descriptor_of(selector: selectors.BaseSelector) -> int:
-    descriptor = selector.fileno()  # type: ignore[attr-defined]
-    assert isinstance(descriptor, int)
-    return descriptor
+    """Return the selector's own descriptor, which those of Linux and the BSDs have."""
+    return cast(_HasDescriptor, selector).fileno()
