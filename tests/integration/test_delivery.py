@@ -12,15 +12,20 @@ import pytest
 from sqlmodel import Session, col, select
 from structlog.testing import capture_logs
 
+from tests.builders import a_policy
 from tests.clocks import FakeClock
 from tests.smtp import Fault, Postbox, Received, Reply, ScriptedServer
-from tickets import outbox
+from tests.tickets import opened
+from tickets import actions, outbox
 from tickets.delivery import SLOTS, STOP_SECONDS, Delivery, Wait
 from tickets.errors import Unavailable
+from tickets.history import Actor
+from tickets.incidents import recover, worsen
 from tickets.letter_samples import SAMPLE_FACTS
 from tickets.mail import Mail, MailIdentity, Sender, SendFailed
 from tickets.mail_channel import MailChannel
 from tickets.outbox import LEASE, Recipient
+from tickets.promises import breach
 from tickets.rules.message import BACKOFF, DeliveryOutcome, FailureReason, MessageState
 from tickets.rules.notice import AUTOMATIC_NOTICES, Audience, Notice
 from tickets.rules.ticket import Category, Priority, Source, Status
@@ -191,6 +196,42 @@ async def test_every_notice_arrives_whole(
     )
     [delivery] = deliveries(store)
     assert (delivery.outcome, delivery.answer) == (DeliveryOutcome.SENT, "250 taken")
+
+
+async def test_the_letters_find_every_fact_that_tickets_write(
+    store: Store, clock: FakeClock
+) -> None:
+    policy, at = a_policy(), clock.now()
+    sam = Actor("Sam Reed")
+    late = clock.now() + timedelta(hours=2)
+
+    def live(tx: Session) -> None:
+        breach(tx, policy, 1, at=late)
+        actions.acknowledge(tx, policy, ref, actor=sam, at=late)
+        worsen(
+            tx,
+            policy,
+            1,
+            title="Booking site is down",
+            what="is not answering",
+            message="HTTP 503",
+            since=late,
+            at=late,
+        )
+        recover(tx, policy, 1, since=at, until=late, is_told=True, at=late)
+        actions.reply(tx, policy, ref, text="We are on it.", actor=sam, at=late)
+        actions.resolve(tx, policy, ref, cause="A full disk", done="More disk", actor=sam, at=late)
+        actions.reopen(tx, policy, ref, reason="It came back", actor=sam, at=late)
+
+    ref = opened(store, policy, at=at)
+    store.write(live)
+    sender = FakeSender()
+    channel = MailChannel(sender, identity=IDENTITY, clock=clock)
+    clock.advance(timedelta(hours=2))
+    await Delivery(store, channel=channel, clock=clock).drain()
+    assert channel.letters_failed == 0
+    assert {row.notice for row in messages(store)} == set(Notice) - {Notice.SLOW}
+    assert {row.state for row in messages(store)} == {MessageState.SENT}
 
 
 async def test_each_contact_gets_one_mail_and_sees_no_other(store: Store, clock: FakeClock) -> None:
