@@ -105,15 +105,17 @@ def _surroundings(
     arguments: argparse.Namespace, *, environ: Mapping[str, str], clock: Clock
 ) -> Surroundings:
     named = arguments.config or environ.get("FETTLE_CONFIG")
-    for stream in (sys.stdout, sys.stderr):
+    # A stream that the caller closed is None.
+    streams = [stream or io.StringIO() for stream in (sys.stdin, sys.stdout, sys.stderr)]
+    for stream in streams[1:]:
         if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is no fault
             stream.reconfigure(errors="replace")
     return Surroundings(
         screen=Screen(
-            input=sys.stdin,
-            output=sys.stdout,
-            errors=sys.stderr,
-            has_colour=_has_colour(sys.stdout, environ),
+            input=streams[0],
+            output=streams[1],
+            errors=streams[2],
+            has_colour=_has_colour(streams[1], environ),
         ),
         environ=environ,
         clock=clock,

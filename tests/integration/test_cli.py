@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -650,6 +651,11 @@ def test_output_that_cannot_be_written_is_told(ready: Fettle) -> None:
         )
     assert ended.returncode == 3
     assert ended.stderr == b"fettle: the output cannot be written: No space left on device\n"
+
+
+def test_closed_streams_are_borne() -> None:
+    command = f"exec {shlex.join(FETTLE)} version <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], cwd=ROOT, check=False).returncode == 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
