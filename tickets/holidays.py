@@ -38,7 +38,7 @@ def public_holidays(country: str, subdivision: str | None, years: Iterable[int])
     Kingdom without a subdivision, and for a year of which the package knows nothing.
     """
     # The package takes a third of a second to import, which most commands need not spend.
-    import holidays  # noqa: PLC0415
+    import holidays
 
     known = holidays.list_supported_countries(include_aliases=True)
     code = country.strip().upper()
@@ -58,7 +58,6 @@ def public_holidays(country: str, subdivision: str | None, years: Iterable[int])
         subdiv=subdivision,
         years=wanted,
         language=_english(calendar.supported_languages or ()),
-        expand=False,
     )
     return dict(sorted(found.items()))
 
@@ -136,7 +135,7 @@ def _check_subdivision(
 
 
 def _unknown_country(country: str, known: Mapping[str, Sequence[str]]) -> str:
-    from holidays.registry import COUNTRIES  # noqa: PLC0415 (as above)
+    from holidays.registry import COUNTRIES
 
     codes = {name.replace("_", " ").title(): codes[1] for name, codes in COUNTRIES.items()}
     names = get_close_matches(country.title(), codes, n=3, cutoff=0.75)

@@ -191,6 +191,11 @@ class TestEdgesOfWindows:
         calendar = a_calendar(last=date(2026, 3, 3))
         assert calendar.next_close(at("2026-03-03T10:00Z")) == at("2026-03-03T17:00Z")
 
+    def test_the_day_after_the_last_known_one_is_not_taken_for_a_support_day(self) -> None:
+        calendar = a_calendar(week=ROUND_THE_CLOCK, last=date(2026, 3, 3))
+        assert calendar.add(at("2026-03-03T23:00Z"), HOUR) == at("2026-03-04T00:00Z")
+        assert not calendar.is_open(at("2026-03-04T00:00Z"))
+
     def test_an_override_outranks_a_holiday_and_the_week(self) -> None:
         saturday = date(2026, 12, 26)
         calendar = a_calendar(
@@ -695,7 +700,7 @@ def test_many_threads_may_read_one_calendar() -> None:
 
 def test_a_calendar_keeps_the_week_it_was_given() -> None:
     week = {day: list(texts) for day, texts in NINE_TO_FIVE.items()}
-    days_off: dict[date, str] = {}
+    days_off = {date(2026, 12, 25): "Christmas Day"}
     calendar = a_calendar(week=week, days_off=days_off)
     week["mon"].clear()
     days_off[date(2026, 3, 3)] = "a change of mind"

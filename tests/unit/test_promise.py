@@ -217,15 +217,19 @@ class TestAtRisk:
         )
         assert instants == (at(half), at(three_quarters))
 
-    def test_the_whole_of_the_promise_is_its_deadline(self) -> None:
-        found = a_deadline("2026-03-07T12:00Z", a_target(HOUR, CountedIn.CLOCK_THEN_ROLL))
+    @pytest.mark.parametrize(
+        ("start", "half"),
+        [("2026-03-06T16:30Z", "2026-03-06T16:45Z"), ("2026-03-07T12:00Z", "2026-03-09T09:00Z")],
+    )
+    def test_the_whole_of_the_promise_is_its_deadline(self, start: str, half: str) -> None:
+        found = a_deadline(start, a_target(HOUR, CountedIn.CLOCK_THEN_ROLL))
         instants = at_risk_instants(
             shipped_calendar(),
             started_at=found.started_at,
             respond_by=found.respond_by,
-            shares=(0, 0.5, 1),
+            shares=(0.5, 1),
         )
-        assert instants == (at("2026-03-09T09:00Z"),) * 3
+        assert instants == (at(half), at("2026-03-09T09:00Z"))
 
     @pytest.mark.parametrize("share", [-0.1, 1.1, 50])
     def test_a_share_is_at_most_the_whole(self, share: float) -> None:
