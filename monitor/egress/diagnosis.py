@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pycurl
 
 from monitor.egress.driver import Ending
-from monitor.egress.exchange import Question, Seen
+from monitor.egress.seen import Question, Seen
 from monitor.egress.terms import Terms
 from monitor.rules.content import clean
 from monitor.rules.observation import Cause, Certificate, Phase

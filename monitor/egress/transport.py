@@ -19,12 +19,12 @@ import pycurl
 from monitor.egress.certificate import CertificateReader
 from monitor.egress.diagnosis import Scene, explain, is_whole, wants_http2
 from monitor.egress.driver import Driver
-from monitor.egress.exchange import Exchange, Question
+from monitor.egress.exchange import Exchange
 from monitor.egress.lookup import LookupFailed, NameLookup, SystemLookup
+from monitor.egress.seen import Question
 from monitor.egress.terms import EgressFailed, Terms, Transcript
 from monitor.rules.observation import Cause, Certificate, Phase, Phases
 
-_MOST_IDLE = 64
 _MOST_REMEMBERED = 20_000
 _DEFAULT_SECONDS = 10.0
 _READ_TLS_EVERY = 64
@@ -180,7 +180,6 @@ class CurlTransport(httpx.AsyncBaseTransport):
         authorities = _read_authorities(terms)
         idle = self._public if authorities is None else self._private
         exchange = idle.pop() if idle else self._make_exchange()
-        is_reusable = False
         try:
             exchange.begin(
                 question,
@@ -209,13 +208,9 @@ class CurlTransport(httpx.AsyncBaseTransport):
                 certificate=certificate,
             )
             transcript = self._write_down(exchange, question, reached, certificate)
-            is_reusable = True
         finally:
             exchange.forget()
-            if is_reusable and len(idle) < _MOST_IDLE:
-                idle.append(exchange)
-            else:
-                exchange.curl.close()
+            idle.append(exchange)  # one for each request that was ever under way at the same time
         return scene, transcript
 
     def _write_down(
