@@ -27,17 +27,15 @@ _ONE_DAY = timedelta(days=1)
 class _Block(NamedTuple):
     """The windows within one block, in order.
 
-    ``before`` and ``after`` are the time counted in this block by each window's open and close.
+    ``before`` and ``after`` are the time counted in this block by each window's open and close,
+    ``total`` is all of it.
     """
 
     opens: tuple[int, ...]
     closes: tuple[int, ...]
     before: tuple[int, ...]
     after: tuple[int, ...]
-
-    @property
-    def total(self) -> int:
-        return self.after[-1] if self.after else 0
+    total: int
 
     def counted_by(self, at: int) -> int:
         index = bisect_right(self.opens, at) - 1
@@ -149,4 +147,6 @@ class Timeline:
         totals = [0]
         for low, high in zip(opens, closes, strict=True):
             totals.append(totals[-1] + high - low)
-        return _Block(tuple(opens), tuple(closes), tuple(totals[:-1]), tuple(totals[1:]))
+        return _Block(
+            tuple(opens), tuple(closes), tuple(totals[:-1]), tuple(totals[1:]), totals[-1]
+        )
