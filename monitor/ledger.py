@@ -29,6 +29,7 @@ from tickets.incidents import recover, relapse, worsen
 from tickets.opening import NewTicket, open_ticket
 from tickets.policy import Policy
 from tickets.rules.notice import Notice
+from tickets.rules.plain_text import several_lines
 from tickets.rules.ticket import Category, Priority, Source, Status
 from tickets.tables import TicketRow
 
@@ -114,7 +115,7 @@ class Ledger:
             site=site.slug,
             kind=IncidentKind.DOWN if is_down else IncidentKind.SLOW,
             cause=cause,
-            message=confirmed.judgement.message,
+            message=several_lines(confirmed.judgement.message),
             started_at=since,
             opened_at=at,
             ticket_id=ticket.id,
@@ -159,7 +160,7 @@ class Ledger:
         """Turn a slow incident into a down one: down covers slow on the same site."""
         cause = confirmed.judgement.cause or incident.cause
         incident.kind, incident.cause = IncidentKind.DOWN, cause
-        incident.message = confirmed.judgement.message
+        incident.message = several_lines(confirmed.judgement.message)
         worsen(
             tx,
             self.policy,

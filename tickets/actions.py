@@ -18,6 +18,7 @@ from tickets.notices import carers, tell, tell_client
 from tickets.policy import Policy
 from tickets.promises import answer, begin_promise, promise_facts, promise_of, record_breach
 from tickets.rules.notice import Notice
+from tickets.rules.plain_text import several_lines
 from tickets.rules.ticket import (
     EARLY_OUTCOMES,
     Action,
@@ -244,7 +245,7 @@ def reopen(
 
 
 def _checked_text(text: str, *, field: str) -> str:
-    text = text.replace("\r\n", "\n").strip()
+    text = several_lines(text).strip()
     if not text:
         raise Refused(f"the {field} is empty: write at least one word")
     if len(text) > MAX_TEXT:

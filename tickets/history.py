@@ -14,6 +14,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from tickets.errors import Conflict, NotFound
+from tickets.rules.plain_text import several_lines
 from tickets.rules.ticket import Action, is_allowed, parse_reference, reference
 from tickets.tables import EntryRow, TicketRow
 
@@ -98,7 +99,7 @@ def record(
             action=action,
             actor=actor.name,
             staff_id=actor.staff_id,
-            text=text,
+            text=several_lines(text),
             is_visible=is_visible,
             before=before,
             after={name: _document(value) for name, value in changed.items()},

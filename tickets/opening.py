@@ -17,6 +17,7 @@ from tickets.policy import Policy
 from tickets.promises import begin_promise, promise_facts
 from tickets.rules.evidence import Evidence
 from tickets.rules.notice import Notice
+from tickets.rules.plain_text import one_line, several_lines
 from tickets.rules.ticket import Action, Category, Priority, Source, Status
 from tickets.tables import EntryRow, TicketRow
 
@@ -56,7 +57,7 @@ def open_ticket(
     """
     ticket = TicketRow(
         key=new.key,
-        title=new.title,
+        title=one_line(new.title),
         client=new.client,
         client_name=new.client_name,
         site=new.site,
@@ -83,7 +84,7 @@ def open_ticket(
             action=Action.OPEN,
             actor=actor.name,
             staff_id=actor.staff_id,
-            text=new.message,
+            text=several_lines(new.message),
             after={"status": Status.OPEN, "respond_by": promise.respond_by.isoformat()},
         )
     )

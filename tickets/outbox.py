@@ -24,6 +24,7 @@ from tickets.rules.message import (
     backoff,
 )
 from tickets.rules.notice import Audience, Notice, delivery_rank
+from tickets.rules.plain_text import several_lines
 from tickets.rules.ticket import reference
 from tickets.tables import DeliveryRow, MessageRow, TicketRow
 
@@ -82,9 +83,14 @@ def put(
                 thread_id=ticket.root_message_id,
                 written_at=at,
                 not_before=at,
-                facts=dict(facts),
+                facts={name: _storable(fact) for name, fact in facts.items()},
             )
         )
+
+
+def _storable(fact: object) -> object:
+    """Return a fact as every database takes it: PostgreSQL refuses a NUL or half a character."""
+    return several_lines(fact) if isinstance(fact, str) else fact
 
 
 def claim(tx: Session, *, now: datetime, most: int) -> Sequence[MessageRow]:

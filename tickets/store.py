@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, Dialect, Engine, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.orm import declared_attr
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Session, SQLModel
@@ -170,6 +170,10 @@ def _in_transaction(engine: Engine, work: Work[Result]) -> Result:
             return work(session)
     except (OperationalError, InterfaceError) as error:
         raise Unavailable(f"the store does not answer: {error.orig}") from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:  # a broken constraint is the caller's affair
+            raise
+        raise Unavailable(f"the store cannot be read: {error.orig}; restore a backup") from error
 
 
 def _make_engines(url: str, readers: int, busy_timeout: timedelta) -> tuple[Engine, Engine]:
@@ -202,7 +206,13 @@ def _sqlite_engines(
         raise Misconfigured(
             [Fault(file="configuration", line=None, key="store.url", message=message)]
         )
-    Path(database).parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(database).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(
+            f"the store's folder {folder} cannot be made: {error.strerror}"
+        ) from error
     arguments = {"check_same_thread": False, "timeout": busy_timeout.total_seconds()}
     writer = sa.create_engine(url, connect_args=arguments, pool_size=1, max_overflow=1)
     reader = sa.create_engine(url, connect_args=arguments, pool_size=readers)

@@ -29,9 +29,11 @@ def newest() -> str:
 
 
 def current(store: Store) -> str | None:
-    """Return the revision of the store's schema; None for an empty store."""
-    with store.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    """Return the revision of the store's schema; None for an empty store.
+
+    Raises ``Unavailable`` when the store does not answer.
+    """
+    return store.read(lambda tx: MigrationContext.configure(tx.connection()).get_current_revision())
 
 
 def upgrade(store: Store) -> None:

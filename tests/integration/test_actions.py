@@ -272,6 +272,13 @@ def test_an_empty_or_overlong_text_is_refused_and_changes_nothing(
     assert page(store, ref).ticket.version == 1
 
 
+def test_control_characters_do_not_reach_the_store(store: Store, sam: Actor) -> None:
+    ref = opened(store, POLICY, at=OPENED)
+    text = "Two lines\r\nand a\x00 nul\x1b[31m"
+    store.write(lambda tx: actions.note(tx, ref, text=text, actor=sam, at=SOON))
+    assert page(store, ref).entries[-1].text == "Two lines\nand a\ufffd nul\ufffd[31m"
+
+
 @pytest.mark.parametrize(
     "ref", ["T-1002", "T-1", "", "nonsense", "T-99999999999999", "T-\u0661\u0661"]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -308,6 +309,15 @@ def test_the_ticket_sets_what_was_seen_beside_what_was_well(store: Store, ledger
     assert evidence.excerpt == "<script>alert(1)</script>"
     [message, *_] = [row for row in rows(store, MessageRow) if row.address == ANNA.address]
     assert message.facts["what"] == "is answering with an error instead of its pages"
+
+
+def test_text_that_no_database_takes_does_not_lose_the_ticket(store: Store, ledger: Ledger) -> None:
+    hostile = "a\x00nul and half a pair \ud83d"
+    bad = replace(a_refusal(), message=hostile, title=hostile, excerpt=hostile)
+    record(store, ledger, confirmed(Verdict.DOWN, minute=0, observation=bad))
+    page = store.read(lambda tx: get_ticket_page(tx, "T-1001"))
+    assert page.entries[0].text == "A\ufffdnul and half a pair \ufffd"
+    assert page.evidence.excerpt == "a\ufffdnul and half a pair \ufffd"
 
 
 def test_a_clock_stepped_back_never_ends_an_incident_before_it_began(

@@ -159,3 +159,18 @@ def test_postgresql_that_does_not_answer_is_unavailable(tmp_path: Path) -> None:
 def test_a_store_of_another_kind_is_refused_with_what_is_allowed(url: str) -> None:
     with pytest.raises(Misconfigured, match="sqlite:///"):
         Store(url)
+
+
+def test_a_damaged_file_is_unavailable_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "fettle.db"
+    path.write_bytes(b"SQLite format 3\x00" + b"\xff" * 8000)
+    store = Store(f"sqlite:///{path}")
+    with pytest.raises(Unavailable):
+        store.read(lambda tx: tx.exec(select(StaffRow)).all())
+    store.close()
+
+
+def test_a_folder_that_cannot_be_made_is_unavailable_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Unavailable, match="file"):
+        Store(f"sqlite:///{tmp_path / 'file' / 'fettle.db'}")

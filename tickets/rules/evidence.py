@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from tickets.rules.plain_text import several_lines
+
 
 @dataclass(frozen=True, slots=True)
 class EvidenceLine:
@@ -27,8 +29,17 @@ class Evidence:
     excerpt: str = ""
 
     def document(self) -> dict[str, object]:
-        """Return the evidence as a JSON document."""
-        return asdict(self)
+        """Return the evidence as a JSON document that every database takes."""
+        lines = [
+            {name: several_lines(str(text)) for name, text in asdict(line).items()}
+            for line in self.lines
+        ]
+        return {
+            "seen": self.seen,
+            "last_good": self.last_good,
+            "lines": lines,
+            "excerpt": several_lines(self.excerpt),
+        }
 
 
 def read_evidence(document: dict[str, object]) -> Evidence:
