@@ -56,7 +56,7 @@ def _showable(value: object) -> object:
 
 def is_web_address(text: object) -> bool:
     """Tell whether a text from outside may become a link: http or https with a host."""
-    if not isinstance(text, str) or not text.isprintable():
+    if not isinstance(text, str) or not text.isprintable() or " " in text:
         return False
     try:
         parts = urlsplit(text)
