@@ -141,8 +141,6 @@ class CurlTransport(httpx.AsyncBaseTransport):
             raise httpx.UnsupportedProtocol(f"{url.scheme or 'no scheme'}: is not http: or https:")
         if not url.raw_host:
             raise httpx.LocalProtocolError("the URL names no host")
-        if request.headers.get("content-length", "0") != "0":
-            raise httpx.LocalProtocolError("a probe sends no body")
         origin = (url.raw_host.decode("ascii"), url.port or _DEFAULT_PORTS[url.scheme])
         facts = self._tls_facts.get(origin)
         return Question(
@@ -258,6 +256,8 @@ class CurlTransport(httpx.AsyncBaseTransport):
 def _header_line(name: bytes, value: bytes) -> bytes:
     if not _HEADER_NAME.fullmatch(name) or _CONTROL.search(value):
         raise httpx.LocalProtocolError(f"the header {name!r} cannot be sent as it stands")
+    if name.lower() in {b"content-length", b"transfer-encoding"} and value != b"0":
+        raise httpx.LocalProtocolError("a probe sends no body")
     return name + b": " + value if value else name + b";"
 
 

@@ -157,5 +157,7 @@ def clean(text: str, *, most: int) -> str:
 
     ``most`` is the greatest number of characters; runs of space become one.
     """
+    if len(text) <= most and text.isprintable() and "  " not in text:
+        return text.strip()
     shown = "".join(character if character.isprintable() else " " for character in text[: most * 4])
     return " ".join(shown.split())[:most]
