@@ -31,7 +31,7 @@ class Streak:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether the last observations disagree with what is settled, so that we look again soon."""
+        """Whether what was seen last disagrees with what is settled, so that we look again soon."""
         if self.settled in {None, Verdict.UP}:
             return self.bad > 0
         return self.good > 0 or (self.settled is Verdict.SLOW and self.down > 0)

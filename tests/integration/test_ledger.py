@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import Session, select
 
 from monitor.ledger import Confirmed, IncidentPolicy, Ledger
@@ -338,6 +337,6 @@ def test_a_clock_stepped_back_never_ends_an_incident_before_it_began(
 def test_entries_cannot_be_changed_or_deleted(store: Store, ledger: Ledger) -> None:
     record(store, ledger, confirmed(Verdict.DOWN, minute=0))
     for statement in ("UPDATE entry SET text = 'rewritten'", "DELETE FROM entry"):
-        with pytest.raises(sa.exc.DBAPIError, match="never changed or deleted"):
+        with pytest.raises(DBAPIError, match="never changed or deleted"):
             store.write(lambda tx, text=statement: tx.connection().exec_driver_sql(text))
     assert len(rows(store, EntryRow)) == 1

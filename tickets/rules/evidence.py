@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
 
 from tickets.rules.plain_text import several_lines
 
@@ -31,7 +33,11 @@ class Evidence:
     def document(self) -> dict[str, object]:
         """Return the evidence as a JSON document that every database takes."""
         lines = [
-            {name: several_lines(str(text)) for name, text in asdict(line).items()}
+            {
+                "label": line.label,
+                "now": several_lines(line.now),
+                "before": several_lines(line.before),
+            }
             for line in self.lines
         ]
         return {
@@ -44,13 +50,10 @@ class Evidence:
 
 def read_evidence(document: dict[str, object]) -> Evidence:
     """Rebuild evidence from what ``document`` wrote; an empty document gives empty evidence."""
-    lines = document.get("lines")
+    lines = cast("Sequence[dict[str, str]]", document.get("lines") or ())
     return Evidence(
         seen=str(document.get("seen", "")),
         last_good=str(document.get("last_good", "")),
-        lines=tuple(
-            EvidenceLine(str(line["label"]), str(line["now"]), str(line["before"]))
-            for line in (lines if isinstance(lines, list | tuple) else ())
-        ),
+        lines=tuple(EvidenceLine(**line) for line in lines),
         excerpt=str(document.get("excerpt", "")),
     )
