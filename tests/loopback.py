@@ -314,12 +314,13 @@ class Authorities:
 
 
 @contextlib.contextmanager
-def no_descriptors() -> Iterator[None]:
-    """Let this process open no further file descriptor."""
-    free = os.dup(0)
-    os.close(free)
+def no_descriptors(*, but: int = 0) -> Iterator[None]:
+    """Let this process open no further file descriptor, ``but`` so many."""
+    free = [os.dup(0) for _ in range(but + 1)]
+    for descriptor in free:
+        os.close(descriptor)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(free), hard))
     try:
         yield
     finally:

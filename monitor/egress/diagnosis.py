@@ -138,8 +138,14 @@ def _explain_timeout(scene: Scene) -> tuple[Cause, str]:
 def _explain_connect(scene: Scene) -> tuple[Cause, str]:
     seen, peer = scene.seen, scene.peer
     if seen.blocked and len(seen.blocked) == len(seen.attempted):
-        named = ", ".join(f"{address} ({reason})" for address, reason in seen.blocked[:4])
-        return Cause.ADDRESS_BLOCKED, f"{scene.question.host} may not be probed: it is at {named}"
+        named = ", ".join(
+            f"{'it' if address == scene.question.host else address} is {reason}"
+            for address, reason in seen.blocked[:4]
+        )
+        return (
+            Cause.ADDRESS_BLOCKED,
+            f"{scene.question.host} may not be probed: {named}, and in no allowed network",
+        )
     number = seen.socket_errno or scene.os_errno
     if number in _OWN_LACK or (number == errno.EADDRNOTAVAIL and "." in peer):
         return Cause.OWN_RESOURCES, f"the prober can open no socket: {os.strerror(number)}"
@@ -151,10 +157,9 @@ def _explain_connect(scene: Scene) -> tuple[Cause, str]:
         return Cause.CONNECT_RESET, f"{peer} reset the connection while it was being opened"
     if number == errno.ECONNREFUSED:
         return Cause.CONNECT_REFUSED, f"{peer} refused the connection"
-    if not _has_descriptors():
-        return Cause.OWN_RESOURCES, "the prober has no file descriptors left"
-    why = os.strerror(number) if number else _words(scene)
-    return Cause.CONNECT_UNREACHABLE, f"connecting to {peer} failed: {why}"
+    if not number:  # libcurl never came to connect: it had no socket to do so with
+        return Cause.OWN_RESOURCES, f"the prober has no socket to connect to {peer}"
+    return Cause.CONNECT_UNREACHABLE, f"connecting to {peer} failed: {os.strerror(number)}"
 
 
 def _explain_tls(scene: Scene) -> tuple[Cause, str]:
@@ -228,12 +233,3 @@ def _unreadable_authorities(scene: Scene) -> str:
 
 def _words(scene: Scene) -> str:
     return clean(scene.ending.words, most=200).rstrip(".")
-
-
-def _has_descriptors() -> bool:
-    """Tell whether this process can open another file descriptor right now."""
-    try:
-        os.close(os.dup(0))
-    except OSError as error:
-        return error.errno not in _OWN_LACK
-    return True

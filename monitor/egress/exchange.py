@@ -6,6 +6,7 @@ connection: every request looks up, connects and shakes hands anew.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -207,6 +208,7 @@ class Exchange:
             self.seen.socket_errno = error.errno or 0
             return pycurl.SOCKET_BAD
         try:
+            os.close(os.dup(opened.fileno()))  # pycurl duplicates it next, and fails without a word
             sys.audit("socket.connect", opened, end)  # libcurl connects in C, where no hook sees it
         except OSError as error:
             self.seen.socket_errno = error.errno or 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -188,6 +189,8 @@ def _give_up(question: _Question, answer: asyncio.Future[tuple[str, ...]]) -> No
 
 
 def _explain(host: str, error: OSError) -> LookupFailed:
+    if not _has_descriptors():
+        error = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     if not isinstance(error, socket.gaierror):
         if error.errno in _OWN_LACK:
             return LookupFailed(
@@ -203,3 +206,12 @@ def _explain(host: str, error: OSError) -> LookupFailed:
     return LookupFailed(
         Cause.DNS_FAILURE, f"the name servers gave no answer for {host}: {error.strerror}"
     )
+
+
+def _has_descriptors() -> bool:
+    """Tell whether this process can open another file: without, the system knows no names."""
+    try:
+        os.close(os.dup(0))
+    except OSError as error:
+        return error.errno not in _OWN_LACK
+    return True

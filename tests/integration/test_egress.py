@@ -373,6 +373,17 @@ async def test_the_family_is_asked_for(family: int | None, asked: int) -> None:
     assert families == [asked]
 
 
+async def test_a_name_without_an_answer_for_want_of_descriptors_is_our_own_fault() -> None:
+    def system_lookup(_host: str, _family: int) -> Sequence[str]:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    lookup = NameLookup(system_lookup=system_lookup)
+    with loopback.no_descriptors(), pytest.raises(LookupFailed) as caught:
+        await lookup.find_addresses("site.test", family=None, deadline=soon(5))
+    lookup.close()
+    assert caught.value.cause is Cause.OWN_RESOURCES
+
+
 async def test_this_host_knows_itself() -> None:
     """The system's own lookup, not a stand-in; nobody outside is asked for localhost."""
     lookup = NameLookup()

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import gzip
 import os
+import socket
 import threading
 import tracemalloc
 import zlib
@@ -740,6 +741,26 @@ async def test_no_descriptors_left_is_our_own_fault(prober: Prober) -> None:
     assert after.cause is None
 
 
+@pytest.mark.parametrize("left", range(6))
+async def test_with_few_descriptors_left_no_site_gets_the_blame(
+    authorities: Authorities, left: int
+) -> None:
+    prober = Prober(transport=CurlTransport(ca_bundle=authorities.file))
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listener:  # accepts, in its own queue
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+            await observe(prober, url, timeout=timedelta(seconds=0.05))
+            with loopback.no_descriptors(but=left):
+                seen = await asyncio.gather(
+                    *(observe(prober, url, timeout=timedelta(seconds=0.3)) for _ in range(12))
+                )
+    finally:
+        await prober.aclose()
+    causes = {each.cause for each in seen}
+    assert Cause.OWN_RESOURCES in causes
+    assert causes <= {Cause.OWN_RESOURCES, Cause.RESPONSE_TIMEOUT}
+
+
 async def test_a_loop_that_stood_still_takes_the_blame(authorities: Authorities) -> None:
     stood_still = 6.0
     prober = Prober(loop_lag=lambda _since: stood_still)
@@ -854,7 +875,9 @@ async def test_no_spelling_of_an_inner_address_is_connected_to(
 async def test_a_blocked_address_is_named(prober: Prober) -> None:
     seen = await observe(prober, "http://inside.test/", allow_networks=())
     assert (seen.cause, seen.failed_phase) == (Cause.ADDRESS_BLOCKED, Phase.CONNECT)
-    assert seen.message == "inside.test may not be probed: it is at 127.0.0.1 (loopback)"
+    assert seen.message == (
+        "inside.test may not be probed: 127.0.0.1 is loopback, and in no allowed network"
+    )
     assert seen.remote_address is None
 
 
