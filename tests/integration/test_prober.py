@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from monitor.canary import Canaries
 from monitor.egress import CurlTransport
 from monitor.prober import Prober
 from monitor.rules.observation import Cause, Observation, Phase
@@ -379,6 +380,20 @@ async def test_a_site_on_two_addresses_of_which_one_is_dead(prober: Prober) -> N
     async with serving(answer()) as server:  # on IPv4 alone
         seen = await observe(prober, server.url(host="two.test"))
     assert (seen.cause, seen.remote_address) == (None, "127.0.0.1")
+
+
+async def test_a_site_on_ipv6(prober: Prober) -> None:
+    with socket.socket(socket.AF_INET6) as trial:
+        try:
+            trial.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this host has no IPv6")
+    async with serving(answer(), host="::1") as server:
+        seen = await observe(prober, server.url())
+        blocked = await observe(prober, server.url(), allow_networks=())
+    assert (seen.cause, seen.remote_address) == (None, "::1")
+    assert server.requests[0].headers["host"] == f"[::1]:{server.port}"
+    assert (blocked.cause, server.connections) == (Cause.ADDRESS_BLOCKED, 1)
 
 
 # Every phase ends at the one deadline.
@@ -779,6 +794,22 @@ async def test_a_loop_that_stood_still_takes_the_blame(authorities: Authorities)
     assert up.cause is None
     assert slow.cause is Cause.OWN_STALL
     assert judge(really, slow_after=timedelta(0)).verdict is Verdict.SLOW
+
+
+async def test_canaries_are_asked_the_way_that_probes_go(prober: Prober) -> None:
+    async with serving(answer()) as server:
+        dead = server.url()
+    site = await observe(prober, dead)
+    async with serving(answer(status="404 Not Found")) as canary:
+        well = Canaries([dead, canary.url()], reach=prober.reach, allow_networks=LOOPBACK)
+        assert await well.excuse(site) == site
+        blocked = Canaries([canary.url()], reach=prober.reach)
+        assert (await blocked.excuse(site)).cause is Cause.OWN_NETWORK
+    assert [asked.method for asked in canary.requests] == ["HEAD"]
+    alone = Canaries([dead], reach=prober.reach, allow_networks=LOOPBACK)
+    excused = await alone.excuse(site)
+    assert (site.cause, excused.cause) == (Cause.CONNECT_REFUSED, Cause.OWN_NETWORK)
+    assert judge(excused, slow_after=timedelta(seconds=60)).verdict is Verdict.UNKNOWN
 
 
 async def test_proxies_and_netrc_of_the_environment_are_not_heeded(
