@@ -37,7 +37,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-WIDTHS = {"360": 360, "1440": 1440}
+WIDTHS = {"360": 360, "720": 720, "1440": 1440}
 THEMES = ("light", "dark")
 PAGES = {
     "queue": "/",

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+import jinja2
 import pytest
 
 from tests.builders import LONDON
@@ -18,6 +19,7 @@ from tests.desk import DeskBench, Page, see, send
 from tests.tickets import opened
 from tickets import actions, outbox
 from tickets.accounts import Staff
+from tickets.desk.rendering import asset, make_environment
 from tickets.desk.watch import SiteState, SiteView
 from tickets.errors import ServiceError
 from tickets.history import Actor
@@ -333,7 +335,9 @@ async def test_acknowledging_from_the_queue_keeps_the_promise(
     answer = await send(browser, form)
     assert answer.status_code == 303
     page = await see(browser, answer.headers["location"])
-    assert "You acknowledged the ticket at 10:12. Mail to Anna Wright, Ben Moss is on" in page.text
+    assert (
+        "You acknowledged the ticket at 10:12. Mail to Anna Wright and Ben Moss is on" in page.text
+    )
     assert "Promise kept answered 10:12 by Sam Okafor" in page.text
     assert "with Sam Okafor" in page.text
     assert stored(bench).ticket.promise.was_kept
@@ -482,6 +486,7 @@ async def test_a_stale_form_keeps_the_words_and_can_be_sent_again(
     assert page.status == 409
     assert "Mia left a note at 10:00:00" in page.text
     assert len(stored(bench).entries) == 2
+    assert page.links["Note"] == f"/tickets/{ref}?do=note"
     again = page.form(f"/tickets/{ref}/reply")
     assert again.fields["text"] == "We are looking at it."
     assert (await send(browser, again)).status_code == 303
@@ -656,3 +661,20 @@ async def test_a_form_that_waited_through_the_night_is_kept_over_sign_in(
     fields = page.form("/sign-in").fields
     assert fields["text"] == "All of my words"
     assert fields["next"] == f"/tickets/{ref}"
+
+
+# What other pages may reuse
+
+
+def test_a_page_outside_the_desk_looks_the_same_and_escapes() -> None:
+    page = (
+        '{% extends "bare.html" %}{% block title %}Demo{% endblock %}'
+        "{% block content %}<p>{{ text }}</p>{% endblock %}"
+    )
+    environment = make_environment([jinja2.DictLoader({"demo.html": page})])
+    html = environment.get_template("demo.html").render(text="<b>")
+    assert "<p>&lt;b&gt;</p>" in html
+    assert asset("desk.css") in html
+    assert "<title>Demo · fettle</title>" in html
+    html = environment.get_template("demo.html").render(text="", worst_state="slow")
+    assert "/favicon.svg?state=slow" in html

@@ -9,7 +9,7 @@ const KEYS_OFF = "fettle-keys-off";
 // Parts that may be brought up to date where they stand: they hold no control, so nothing is lost.
 const QUIET_PARTS = [".count", ".support", ".sum", ".as-of", ".loud", ".by", ".when", ".about"];
 
-function say(text) {
+function say(text, label = "Show") {
   let news = document.querySelector(".news");
   if (!news) {
     news = document.createElement("p");
@@ -19,7 +19,7 @@ function say(text) {
   }
   const link = document.createElement("a");
   link.href = location.pathname + location.search;
-  link.textContent = "Show";
+  link.textContent = label;
   news.replaceChildren(`${text} `, link);
 }
 
@@ -74,7 +74,7 @@ async function refresh() {
   } catch {
     return; // no network for a moment; the page still says as of when it is
   }
-  if (answer.type === "opaqueredirect") return say("Your session has ended.");
+  if (answer.type === "opaqueredirect") return say("Your session has ended.", "Sign in");
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   compareQueues(fresh);
