@@ -643,8 +643,11 @@ async def test_a_fault_of_ours_says_no_more_than_its_mark(
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_an_unknown_address_says_so(browser: httpx.AsyncClient) -> None:
-    answer = await browser.get("/nowhere")
+@pytest.mark.parametrize("path", ["/nowhere", "/tickets/", "//", "/sign-in/", "/static/"])
+async def test_an_unknown_address_says_so(browser: httpx.AsyncClient, path: str) -> None:
+    answer = await browser.get(
+        httpx.URL("http://desk.agency.test").copy_with(raw_path=path.encode())
+    )
     assert answer.status_code == 404
     assert "There is no such page" in Page(answer).text
 

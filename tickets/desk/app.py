@@ -57,6 +57,8 @@ def desk_app(context: DeskContext) -> ASGIApp:
     ]
     handlers = cast("dict[Any, Any]", fault_handlers(desk))
     app = Starlette(routes=routes, exception_handlers=handlers)
+    # It would build its address from the Host header, which behind a proxy is not ours.
+    app.router.redirect_slashes = False
     return SecurityHeaders(app, is_secure=context.is_secure)
 
 
