@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
 import warnings
 from pathlib import Path
@@ -46,10 +45,10 @@ class PostgreSQL:
 
     def stop(self) -> None:
         """Stop the server at once; nobody needs what it holds."""
-        pid = self._server.get_pid()
-        if pid is not None:
-            os.kill(pid, signal.SIGQUIT)
-        self._server.cleanup()
+        process = self._server.get_postmaster_info().process
+        assert process is not None
+        process.send_signal(signal.SIGQUIT)
+        process.wait(30)
 
     def _url_of(self, database: str) -> str:
         return self._url.set(database=database).render_as_string(hide_password=False)

@@ -106,6 +106,7 @@ class Service:
             {"name": "Anna Wright", "email": "anna@harbour.test"},
             {"name": "Ben Moss", "email": "ben@harbour.test"},
         ]
+        self.config.touch(mode=0o600)  # the address of PostgreSQL may hold a password
         self.config.write_text(
             yaml.safe_dump(
                 {
@@ -152,7 +153,14 @@ class Service:
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        eventually(self.is_ready, what="the service to be ready")
+        """Wait until the service says so; fails at once when it has ended."""
+
+        def is_ready_or_dead() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, self.lines
+            return self.is_ready()
+
+        eventually(is_ready_or_dead, what="the service to be ready")
 
     def is_ready(self) -> bool:
         try:
