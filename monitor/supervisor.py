@@ -200,20 +200,20 @@ def _make_role(
     role: str, settings: Settings, *, location: str, holder: str | None, clock: Clock
 ) -> Role:
     """Build one role; each is imported only in the process that runs it."""
+    holder = holder or secrets.token_hex(8)
     match role:
         case "prober":
             from monitor.roles.prober import ProberRole
 
-            holder = holder or secrets.token_hex(8)
             return ProberRole(settings=settings, location=location, holder=holder, clock=clock)
         case "desk":
             from monitor.roles.desk import DeskRole
 
-            return DeskRole(settings=settings, clock=clock)
+            return DeskRole(settings=settings, holder=holder, clock=clock)
         case _:
             from monitor.roles.delivery import DeliveryRole
 
-            return DeliveryRole(settings=settings, clock=clock)
+            return DeliveryRole(settings=settings, holder=holder, clock=clock)
 
 
 def prepare(settings: Settings, *, location: str, clock: Clock) -> None:

@@ -54,16 +54,24 @@ class Delivery:
     """Delivers the outbox until told to stop, up to ``SLOTS`` messages at the same time.
 
     Messages to one address about one ticket go one after the other. ``store_faults`` counts
-    transactions that the store could not take.
+    transactions that the store could not take. ``holder`` names who runs us, one process at a time
+    (the supervisor's run): what its last process held when it died is taken over at the start.
     """
 
     def __init__(
-        self, store: Store, *, channel: MailChannel, clock: Clock, wait: Wait = asyncio.sleep
+        self,
+        store: Store,
+        *,
+        channel: MailChannel,
+        clock: Clock,
+        holder: str | None = None,
+        wait: Wait = asyncio.sleep,
     ) -> None:
         self.store_faults = 0
         self._store = store
         self._channel = channel
         self._clock = clock
+        self._holder = holder
         self._wait = wait
         self._woken = asyncio.Event()
         self._in_hand: dict[asyncio.Task[None], _InHand] = {}
@@ -80,6 +88,7 @@ class Delivery:
         """
         stopping = asyncio.create_task(stop.wait())
         try:
+            await self._take_over()
             while not stop.is_set():
                 self._woken.clear()
                 await self._take_up()
@@ -101,6 +110,15 @@ class Delivery:
             await self._take_up()
         await self._channel.rest()
 
+    async def _take_over(self) -> None:
+        holder = self._holder
+        if holder is None:
+            return
+        try:
+            await self._store.awrite(lambda tx: outbox.take_over(tx, holder))
+        except Unavailable as error:  # their leases run out by themselves
+            self._store_failed(error)
+
     async def _take_up(self) -> None:
         free = self._channel.free_slots(slots=SLOTS, in_hand=len(self._in_hand))
         if not free:
@@ -120,7 +138,7 @@ class Delivery:
         busy = {(message.ticket_id, message.address) for message in messages}
         claimed: list[MessageRow] = []
         held_back: list[int] = []
-        for message in outbox.claim(tx, now=self._clock.now(), most=most):
+        for message in outbox.claim(tx, now=self._clock.now(), most=most, holder=self._holder):
             assert message.id is not None
             if message.id in ids:
                 continue  # its lease ran out while we still hold it: it stays ours

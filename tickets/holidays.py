@@ -40,12 +40,13 @@ def public_holidays(country: str, subdivision: str | None, years: Iterable[int])
     # The package takes a third of a second to import, which most commands need not spend.
     import holidays
 
-    known = holidays.list_supported_countries(include_aliases=True)
     code = country.strip().upper()
-    if code not in known:
+    calendar = getattr(holidays, code, None) if code.isalpha() and len(code) in {2, 3} else None
+    if calendar is None:
+        # Listing them all imports every country, half a second that only a mistake is worth.
+        known = holidays.list_supported_countries(include_aliases=True)
         raise ValueError(_unknown_country(country, known))
-    calendar = getattr(holidays, code)
-    _check_subdivision(code, subdivision, known[code], calendar.subdivisions_aliases)
+    _check_subdivision(code, subdivision, calendar.subdivisions, calendar.subdivisions_aliases)
     wanted = sorted(set(years))
     for year in wanted:
         if not calendar.start_year <= year <= calendar.end_year:

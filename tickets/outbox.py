@@ -93,10 +93,13 @@ def _storable(fact: object) -> object:
     return several_lines(fact) if isinstance(fact, str) else fact
 
 
-def claim(tx: Session, *, now: datetime, most: int) -> Sequence[MessageRow]:
+def claim(
+    tx: Session, *, now: datetime, most: int, holder: str | None = None
+) -> Sequence[MessageRow]:
     """Take up to ``most`` due messages for sending, the most critical and oldest first.
 
-    A claimed message is ``sending`` until it is settled or its lease of ``LEASE`` runs out.
+    A claimed message is ``sending`` until it is settled, its lease of ``LEASE`` runs out, or
+    ``holder`` takes over after a sender that died (see ``take_over``).
     """
     due = (
         select(MessageRow)
@@ -120,7 +123,18 @@ def claim(tx: Session, *, now: datetime, most: int) -> Sequence[MessageRow]:
     for message in messages:
         message.state = MessageState.SENDING
         message.lease_until = now + LEASE
+        message.claimed_by = holder
     return messages
+
+
+def take_over(tx: Session, holder: str) -> None:
+    """Give back what an earlier sender of the same ``holder`` had claimed when it died."""
+    tx.exec(
+        sa.update(MessageRow)
+        .where(col(MessageRow.state) == MessageState.SENDING)
+        .where(col(MessageRow.claimed_by) == holder)
+        .values(state=MessageState.PENDING, lease_until=None, claimed_by=None)
+    )
 
 
 def settle(

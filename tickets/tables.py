@@ -178,6 +178,7 @@ class MessageRow(Row, table=True):
     not_before: datetime = Field(sa_type=Instant)
     attempts: int = 0
     lease_until: datetime | None = Field(default=None, sa_type=Instant)
+    claimed_by: str | None = None
     sent_at: datetime | None = Field(default=None, sa_type=Instant)
     last_failure: str | None = None
 

@@ -25,21 +25,28 @@ class DeliveryRole:
     """Delivers the outbox and sweeps over due rows."""
 
     settings: Settings
+    holder: str
     clock: Clock
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver and sweep until ``stop`` is set; messages in hand are finished first."""
         store = Store(self.settings.store.url)
         try:
-            await run_together(stop, *delivery_parts(store, self.settings, clock=self.clock))
+            await run_together(
+                stop, *delivery_parts(store, self.settings, holder=self.holder, clock=self.clock)
+            )
         finally:
             store.close()
 
 
-def delivery_parts(store: Store, settings: Settings, *, clock: Clock) -> Sequence[Part]:
+def delivery_parts(
+    store: Store, settings: Settings, *, holder: str, clock: Clock
+) -> Sequence[Part]:
     """Return delivery and sweep as parts that run until told to stop."""
     policy = build_policy(settings, clock=clock)
-    delivery = Delivery(store, channel=_mail_channel(settings, clock=clock), clock=clock)
+    delivery = Delivery(
+        store, channel=_mail_channel(settings, clock=clock), clock=clock, holder=holder
+    )
     jobs = Jobs(clock)
     jobs.every(SWEEP_SECONDS, "sweep", lambda: sweep(store, policy, now=clock.now()))
     return delivery.run, jobs.run

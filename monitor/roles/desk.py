@@ -21,6 +21,7 @@ class DeskRole:
     """Serves the desk, the metrics and the health pages; delivers and sweeps as well."""
 
     settings: Settings
+    holder: str
     clock: Clock
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -40,7 +41,7 @@ class DeskRole:
             await run_together(
                 stop,
                 lambda ending: serve(app, host=listen.host, port=listen.port, stop=ending),
-                *delivery_parts(store, settings, clock=clock),
+                *delivery_parts(store, settings, holder=self.holder, clock=clock),
             )
         finally:
             store.close()

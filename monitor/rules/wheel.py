@@ -28,7 +28,7 @@ class Wheel:
             self._rings[seconds][slot_of(site.slug, seconds)].append(site)
 
     def due(self, after: int, until: int) -> tuple[Sequence[Site], int]:
-        """Return the sites with a slot in (after, until], each once, and how many slots were missed.
+        """Return the sites with a slot in (after, until], each once, and the slots missed.
 
         A site whose slot came up more than once in the span is due once; the others were missed.
         """

@@ -57,6 +57,16 @@ def test_a_claimed_message_is_not_handed_out_again_until_its_lease_ends(store: S
     )
 
 
+def test_what_a_dead_sender_held_is_taken_over_by_its_successor_at_once(store: Store) -> None:
+    opened(store, a_policy(contacts=[ANNA], duty=[]), at=AT)
+    [message] = store.write(lambda tx: outbox.claim(tx, now=AT, most=10, holder="first run"))
+    store.write(lambda tx: outbox.take_over(tx, "another run"))
+    assert claim(store, AT) == []
+    store.write(lambda tx: outbox.take_over(tx, "first run"))
+    [again] = claim(store, AT)
+    assert (again.id, again.header_id) == (message.id, message.header_id)
+
+
 def test_many_senders_at_once_share_the_messages_without_doubling_any(store: Store) -> None:
     for number in range(8):
         opened(store, a_policy(contacts=[ANNA, BEN], duty=[DUTY]), at=AT, key=str(number))

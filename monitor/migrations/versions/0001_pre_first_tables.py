@@ -335,6 +335,7 @@ def upgrade() -> None:
         sa.Column("not_before", INSTANT, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("lease_until", INSTANT, nullable=True),
+        sa.Column("claimed_by", sa.String(), nullable=True),
         sa.Column("sent_at", INSTANT, nullable=True),
         sa.Column("last_failure", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
