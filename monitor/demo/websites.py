@@ -39,6 +39,7 @@ class Website:
     changed_at: datetime | None = None
     port: int = 0
     _server: asyncio.Server | None = field(default=None, repr=False)
+    _visits: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]], repr=False)
 
     @property
     def url(self) -> str:
@@ -51,10 +52,13 @@ class Website:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        """Stop listening: whoever comes is refused."""
+        """Stop listening: whoever comes is refused, and whoever waits is cut off."""
         if self._server is not None:
             self._server.close()
             self._server = None
+        for visit in self._visits:
+            visit.cancel()
+        await asyncio.gather(*self._visits)
 
     async def become(self, mood: Mood) -> None:
         """Behave as told from now on."""
@@ -66,15 +70,25 @@ class Website:
         self.changed_at = self.clock.now()
 
     async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, TimeoutError, asyncio.LimitOverrunError):
-            async with asyncio.timeout(30):
-                with contextlib.suppress(asyncio.IncompleteReadError):
-                    await reader.readuntil(b"\r\n\r\n")
-                if self.mood is Mood.SLOW:
-                    await asyncio.sleep(SLOW_SECONDS)
-                writer.write(self._answer())
-                await writer.drain()
-        writer.close()
+        task = asyncio.current_task()
+        assert task is not None
+        self._visits.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (ConnectionError, TimeoutError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            pass  # the visitor went away, or the server was stopped
+        finally:
+            self._visits.discard(task)
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with asyncio.timeout(30):
+            with contextlib.suppress(asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n")
+            if self.mood is Mood.SLOW:
+                await asyncio.sleep(SLOW_SECONDS)
+            writer.write(self._answer())
+            await writer.drain()
 
     def _answer(self) -> bytes:
         if self.mood is Mood.BROKEN:

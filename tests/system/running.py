@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 import yaml
@@ -264,11 +264,13 @@ class Desk:
 
     def act(self, reference: str, action: str, **fields: str) -> None:
         """Post an action's form as the ticket's page shows it."""
-        page = self.page(f"/tickets/{reference}")
+        page = self.page(f"/tickets/{reference}?do={action}")
         hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
         answer = self._http.post(f"/tickets/{reference}/{action}", data={**hidden, **fields})
         assert answer.status_code == 303, answer.text
 
-    def close(self) -> None:
-        """Close the browser."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._http.close()
