@@ -13,7 +13,7 @@ from tests.clocks import FakeClock
 from tests.postgresql import PostgreSQL
 from tickets.store import Store
 
-pytest_plugins = ["tests.plugins.loopback_only"]
+pytest_plugins = ["tests.plugins.fresh_logs", "tests.plugins.loopback_only"]
 
 
 @pytest.fixture
