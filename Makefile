@@ -53,8 +53,9 @@ lint-imports: $(READY)
 lint-names: $(READY)
 	$(BIN)/python -m pytest --quiet tests/contract/test_house_rules.py
 
-test: $(READY) ## run every test
-	$(BIN)/python -m pytest
+test: $(READY) ## run every test; those that start and kill the whole service come last, by themselves
+	$(BIN)/python -m pytest --ignore=tests/system
+	$(BIN)/python -m pytest tests/system
 
 bench: $(READY) ## measure; no part of the tests
 	$(BIN)/python -m pytest tests/bench --override-ini=python_files='bench_*.py' -p no:randomly --timeout=0 --capture=no
