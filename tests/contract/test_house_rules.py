@@ -241,6 +241,25 @@ def test_every_library_imported_is_declared(files: list[str], extras: list[str])
     assert not faults, tell(faults)
 
 
+NEVER_IMPORTED = {
+    "psycopg": "SQLAlchemy loads it by the store's address",
+    "python-multipart": "starlette reads forms with it",
+    "tzdata": "zoneinfo reads it where the host has no zones",
+}
+
+
+def test_every_library_declared_is_imported() -> None:
+    homes = packages_distributions()
+    imported = {
+        canonicalize_name(home)
+        for file in PRODUCT
+        for library in rules.imported_libraries(ast.parse(read(file)))
+        for home in homes.get(library, [])
+    }
+    names = {canonicalize_name(requirement.name) for requirement in declared()}
+    assert names - imported == set(NEVER_IMPORTED)
+
+
 def test_every_declared_requirement_has_a_lower_bound() -> None:
     every = declared("dev", "browser")
     loose = [str(one) for one in every if not any(s.operator == ">=" for s in one.specifier)]

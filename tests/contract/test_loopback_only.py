@@ -8,10 +8,14 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
+from ipaddress import ip_network
 
 import httpx
 import pytest
 
+from monitor.prober import Prober
+from monitor.rules.site import Site
 from tests.plugins.loopback_only import is_loopback
 
 FOREIGN_V4 = "192.0.2.1"
@@ -111,3 +115,19 @@ def test_loopback_itself_works() -> None:
     ):
         opened.sendall(b"hello")
         assert accepted.recv(5) == b"hello"
+
+
+async def test_a_probe_by_libcurl_is_refused_and_noted(loopback_refusals: list[str]) -> None:
+    site = Site(
+        slug="foreign",
+        client="harbour",
+        name="Beyond loopback",
+        url=f"http://{FOREIGN_V4}/",
+        allow_networks=(ip_network(f"{FOREIGN_V4}/32"),),
+    )
+    prober = Prober()
+    observation = await prober.probe(site, started_at=datetime(2026, 3, 3, 10, tzinfo=UTC))
+    await prober.aclose()
+    assert observation.http_status is None
+    assert set(loopback_refusals) == {f"socket.connect to {FOREIGN_V4}"}
+    loopback_refusals.clear()
