@@ -64,6 +64,7 @@ class Watched:
     good: tuple[Observation, Judgement] | None = None
     stored_good: dict[str, Any] | None = None
     is_running: bool = False
+    is_looked_at_again: bool = False
 
 
 @dataclass(slots=True)
@@ -142,6 +143,7 @@ class Ticker:
         while self._again and self._again[0][0] <= now:
             due, slug = heapq.heappop(self._again)
             watched = self._watched[slug]
+            watched.is_looked_at_again = False
             if not watched.is_running:
                 self._launch(watched, due=due)
 
@@ -207,7 +209,11 @@ class Ticker:
         if transition is not None:
             streak = await self._confirm(watched, streak, transition, (observation, judgement))
         watched.streak = streak
-        if judgement.verdict is not Verdict.UNKNOWN and streak.is_in_doubt:
+        if judgement.verdict is Verdict.UNKNOWN or watched.is_looked_at_again:
+            return
+        if streak.is_in_doubt:
+            # One quick look at a time: each regular probe would otherwise begin a chain of its own.
+            watched.is_looked_at_again = True
             again = self._clock.monotonic() + site.confirmation.retry_after.total_seconds()
             heapq.heappush(self._again, (again, site.slug))
 

@@ -180,6 +180,16 @@ async def test_a_transition_that_cannot_be_stored_is_confirmed_again_with_its_tr
     assert since == rig.clock.now() - timedelta(seconds=rig.clock.monotonic() - began)
 
 
+async def test_doubt_that_lasts_asks_for_one_quick_look_at_a_time() -> None:
+    rig = Rig(a_site("one", interval=47))
+    await rig.run(60)
+    rig.prober.answers["one"] = down
+    rig.store_is_away = True
+    await rig.run(1800)
+    minute = rig.clock.monotonic() - 60
+    assert len([at for at, _ in rig.prober.probed if at > minute]) <= 60 / 10 + 2
+
+
 async def test_a_step_of_the_wall_clock_changes_no_cadence() -> None:
     rig = Rig(a_site("one", interval=60))
     await rig.run(120)
