@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 import structlog
 
@@ -66,13 +66,21 @@ class Launch:
         return words
 
 
+class Command(Protocol):
+    """Tells how a role is started."""
+
+    def command(self, role: str) -> Sequence[str]:
+        """Return the words of the command that runs ``role`` as a supervised child."""
+        ...
+
+
 class Supervisor:
     """Keeps one process per role running until it is told to stop."""
 
     def __init__(
         self,
         roles: Sequence[str],
-        launch: Launch,
+        launch: Command,
         *,
         clock: Clock,
         stderr: TextIO | None = None,
@@ -104,6 +112,10 @@ class Supervisor:
             )
             self._children[role] = child
             log.info("supervisor.role_started", role=role, pid=child.pid)
+            if self._stopping.is_set():
+                # The stop came while the child was being started and has not seen it.
+                await self._stop_child(role)
+                return
             code = await child.wait()
             if self._stopping.is_set():
                 return
@@ -113,6 +125,12 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def pids(self) -> dict[str, int]:
+        """Return the process of each role that runs now."""
+        return {
+            role: child.pid for role, child in self._children.items() if child.returncode is None
+        }
 
     async def restart(self) -> None:
         """Stop each role in order; it is started again at once, with the settings as they are."""
