@@ -29,8 +29,8 @@ SILENT_AFTER = 3.0
 class Jobs:
     """Runs pieces of work each at its own period, one run of each at a time.
 
-    A run that raises ``Unavailable`` is tried again at its next time; any other error ends ``run``
-    and is raised there.
+    ``runs`` counts them by name and outcome. A run that raises ``Unavailable`` is tried again at
+    its next time; any other error ends ``run`` and is raised there.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -42,6 +42,12 @@ class Jobs:
         self._periods: dict[str, float] = {}
         self._ran_at: dict[str, float] = {}
         self._failure: asyncio.Future[None] | None = None
+        self.runs: dict[str, dict[str, int]] = {}
+
+    def count(self, name: str, outcome: str, times: int = 1) -> None:
+        """Count a run of the job ``name``: ok, skipped (put off), or error."""
+        outcomes = self.runs.setdefault(name, {})
+        outcomes[outcome] = outcomes.get(outcome, 0) + times
 
     def every(self, seconds: int, name: str, work: Work) -> None:
         """Do ``work`` every ``seconds``, first one period from the start."""
@@ -73,11 +79,14 @@ class Jobs:
         self._ran_at[name] = self._clock.monotonic()
         try:
             await work()
+            self.count(name, "ok")
         except Unavailable as error:
+            self.count(name, "skipped")
             log.warning("jobs.run_deferred", job=name, fault=str(error))
         except asyncio.CancelledError:
             raise
         except BaseException as error:
+            self.count(name, "error")
             log.exception("jobs.run_failed", job=name)
             if self._failure is not None and not self._failure.done():
                 self._failure.set_exception(error)

@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from monitor.metrics import ServiceFigures, render
+from monitor.metrics import MetricsPage, ServiceFigures
 from monitor.queries import StoreWatch, readiness
+from monitor.rules.site import Network
 from tickets.clock import Clock
 from tickets.desk.app import desk_app
 from tickets.desk.context import DeskContext
@@ -42,6 +43,9 @@ class Web:
 
 def create_app(web: Web) -> Starlette:
     """Return the application; it opens nothing by itself."""
+    metrics_page = MetricsPage(
+        web.store, web.clock, policy=lambda: web.policy, service=lambda: web.service
+    )
 
     async def healthy(_request: Request) -> Response:
         return PlainTextResponse("Fettle is running\n")
@@ -61,15 +65,7 @@ def create_app(web: Web) -> Starlette:
     async def metrics(request: Request) -> Response:
         accept = request.headers.get("accept", "")
         try:
-            page, content_type = await web.store.aread(
-                lambda tx: render(
-                    tx,
-                    policy=web.policy,
-                    service=web.service,
-                    now=web.clock.now(),
-                    accept=accept,
-                )
-            )
+            page, content_type = await metrics_page.get(accept)
         except Unavailable as error:
             return PlainTextResponse(f"{error}\n", status_code=503)
         return Response(page, headers={"content-type": content_type})
@@ -99,9 +95,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: Starlette, *, host: str, port: int, stop: asyncio.Event) -> None:
+async def serve(
+    app: Starlette,
+    *,
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    trusted_proxies: Sequence[Network] = (),
+) -> None:
     """Serve ``app`` until ``stop`` is set, then let requests in hand finish for a few seconds.
 
+    ``X-Forwarded-For`` and ``-Proto`` are believed when they come from ``trusted_proxies`` only.
     Raises ``OSError`` when the address cannot be bound.
     """
     listener = await _bind(host, port, stop)
@@ -114,6 +118,9 @@ async def serve(app: Starlette, *, host: str, port: int, stop: asyncio.Event) ->
             access_log=False,
             lifespan="off",
             server_header=False,
+            # uvicorn by itself believes whoever comes from loopback.
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=[str(network) for network in trusted_proxies],
             timeout_keep_alive=5,
             timeout_graceful_shutdown=5,
             h11_max_incomplete_event_size=64 * 1024,

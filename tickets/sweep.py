@@ -7,7 +7,7 @@ repeated, run twice at once, or be killed in the middle.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlmodel import Session, col, select
@@ -30,15 +30,25 @@ MOST_ROWS = 500
 """Rows that one pass handles; the next pass goes on."""
 
 
-async def sweep(store: Store, policy: Policy, *, now: datetime) -> None:
-    """Make one pass; opens its own transactions. Raises ``Unavailable`` if the store is away."""
+async def sweep(store: Store, policy: Policy, *, now: datetime) -> int:
+    """Make one pass; return how many rows could not be handled, for a fault of ours.
+
+    Opens its own transactions. Raises ``Unavailable`` if the store is away.
+    """
+    failed = 0
     for ticket_id in await store.aread(lambda tx: _list_breached(tx, now)):
-        await _one(store, ticket_id, lambda tx, id_=ticket_id: _breach(tx, policy, id_, now))
-    for ticket_id in await store.aread(lambda tx: _list_closable(tx, policy, now)):
-        await _one(store, ticket_id, lambda tx, id_=ticket_id: _close(tx, policy, id_, now))
+        failed += await _one(
+            store, ticket_id, lambda tx, id_=ticket_id: _breach(tx, policy, id_, now)
+        )
+    for ticket_id in await store.aread(lambda tx: _list_closable(tx, now)):
+        failed += await _one(
+            store, ticket_id, lambda tx, id_=ticket_id: _close(tx, policy, id_, now)
+        )
+    return failed
 
 
-async def _one(store: Store, ticket_id: int, change: Callable[[Session], None]) -> None:
+async def _one(store: Store, ticket_id: int, change: Callable[[Session], None]) -> int:
+    """Handle one row; return 1 if it failed, else 0."""
     try:
         await store.awrite(change)
     except Unavailable:
@@ -46,6 +56,8 @@ async def _one(store: Store, ticket_id: int, change: Callable[[Session], None]) 
     except Exception:
         # A loop edge: one row that cannot be handled must not stop the others.
         log.exception("sweep.row_failed", ticket=reference(ticket_id))
+        return 1
+    return 0
 
 
 def _list_breached(tx: Session, now: datetime) -> Sequence[int]:
@@ -73,18 +85,18 @@ def _breach(tx: Session, policy: Policy, ticket_id: int, now: datetime) -> None:
         log.warning("sweep.promise_breached", ticket=reference(ticket_id))
 
 
-def _list_closable(tx: Session, policy: Policy, now: datetime) -> Sequence[int]:
+def _list_closable(tx: Session, now: datetime) -> Sequence[int]:
+    """Return what may be due to close; only ``_close`` asks the calendar, a row at a time."""
     query = (
-        select(TicketRow)
-        .where(col(TicketRow.status) == Status.RESOLVED)
+        select(TicketRow.id)
+        .where(
+            col(TicketRow.status) == Status.RESOLVED,
+            col(TicketRow.resolved_at) <= now - timedelta(days=CLOSE_AFTER_DAYS),
+        )
         .order_by(col(TicketRow.resolved_at))
         .limit(MOST_ROWS)
     )
-    return [
-        row.id
-        for row in tx.exec(query).all()
-        if row.id is not None and _may_close(row, policy, now)
-    ]
+    return [number for number in tx.exec(query).all() if number is not None]
 
 
 def _may_close(ticket: TicketRow, policy: Policy, now: datetime) -> bool:

@@ -33,22 +33,34 @@ class DeliveryRole:
         store = Store(self.settings.store.url)
         try:
             await run_together(
-                stop, *delivery_parts(store, self.settings, holder=self.holder, clock=self.clock)
+                stop,
+                *delivery_parts(
+                    store,
+                    self.settings,
+                    jobs=Jobs(self.clock),
+                    holder=self.holder,
+                    clock=self.clock,
+                ),
             )
         finally:
             store.close()
 
 
 def delivery_parts(
-    store: Store, settings: Settings, *, holder: str, clock: Clock
+    store: Store, settings: Settings, *, jobs: Jobs, holder: str, clock: Clock
 ) -> Sequence[Part]:
-    """Return delivery and sweep as parts that run until told to stop."""
+    """Return delivery and ``jobs``, with the sweep among them, as parts that run until stopped."""
     policy = build_policy(settings, clock=clock)
     delivery = Delivery(
         store, channel=_mail_channel(settings, clock=clock), clock=clock, holder=holder
     )
-    jobs = Jobs(clock)
-    jobs.every(SWEEP_SECONDS, "sweep", lambda: sweep(store, policy, now=clock.now()))
+
+    async def pass_over() -> None:
+        failed = await sweep(store, policy, now=clock.now())
+        if failed:
+            jobs.count("sweep", "error", failed)
+
+    jobs.every(SWEEP_SECONDS, "sweep", pass_over)
     return delivery.run, jobs.run
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from platform import python_version
 
+from monitor.jobs import Jobs
 from monitor.metrics import ServiceFigures
 from monitor.roles.delivery import delivery_parts
 from monitor.service import build_policy, run_together
@@ -29,19 +30,27 @@ class DeskRole:
         settings, clock = self.settings, self.clock
         store = Store(settings.store.url)
         policy = build_policy(settings, clock=clock)
+        jobs = Jobs(clock)
         service = ServiceFigures(
             version=version("fettle"),
             revision="",
             python_version=python_version(),
             reloaded_at=clock.now(),
+            runs=jobs.runs,
         )
         app = create_app(Web(store=store, policy=policy, clock=clock, service=service))
         listen = settings.web.listen
         try:
             await run_together(
                 stop,
-                lambda ending: serve(app, host=listen.host, port=listen.port, stop=ending),
-                *delivery_parts(store, settings, holder=self.holder, clock=clock),
+                lambda ending: serve(
+                    app,
+                    host=listen.host,
+                    port=listen.port,
+                    stop=ending,
+                    trusted_proxies=settings.web.trusted_proxies,
+                ),
+                *delivery_parts(store, settings, jobs=jobs, holder=self.holder, clock=clock),
             )
         finally:
             store.close()

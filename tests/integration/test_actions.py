@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -15,11 +16,13 @@ from tests.tickets import opened
 from tickets import actions
 from tickets.errors import Conflict, NotFound, Refused, ServiceError
 from tickets.history import Actor
+from tickets.holidays import build_support_hours
 from tickets.promises import breach
 from tickets.queries import TicketPage, get_ticket_page, list_queue
 from tickets.rules.notice import Notice
 from tickets.rules.staff import Role
 from tickets.rules.ticket import Action, Outcome, Priority, Status
+from tickets.settings import SupportSettings
 from tickets.store import Store
 from tickets.sweep import sweep
 from tickets.tables import MessageRow, StaffRow, TicketRow
@@ -159,6 +162,26 @@ async def test_a_resolved_ticket_closes_by_itself_after_five_support_days(
     await sweep(store, POLICY, now=closes_at)
     ticket = page(store, ref).ticket
     assert (ticket.status, ticket.outcome) == (Status.CLOSED, Outcome.FIXED)
+
+
+async def test_one_ticket_that_cannot_be_judged_is_counted_and_stops_no_other(
+    store: Store, sam: Actor
+) -> None:
+    """The calendar of later years knows nothing of a ticket resolved before them."""
+    hours = build_support_hours(SupportSettings(), "Europe/London", first_year=2027, last_year=2032)
+    later = replace(POLICY, hours=hours)
+    old = opened(store, POLICY, at=OPENED, key="old")
+    new = opened(store, POLICY, at=OPENED, key="new")
+    resolved_at = {old: SOON, new: datetime(2027, 2, 1, 10, 0, tzinfo=UTC)}
+    for ref, at in resolved_at.items():
+        store.write(partial(_resolve, ref=ref, actor=sam, at=at))
+    assert await sweep(store, later, now=datetime(2027, 3, 1, 10, 0, tzinfo=UTC)) == 1
+    assert page(store, old).ticket.status is Status.RESOLVED
+    assert page(store, new).ticket.status is Status.CLOSED
+
+
+def _resolve(tx: Session, *, ref: str, actor: Actor, at: datetime) -> TicketRow:
+    return actions.resolve(tx, POLICY, ref, cause="c", done="d", actor=actor, at=at)
 
 
 def test_reopening_makes_a_new_promise_and_keeps_the_old_one_as_it_was(
