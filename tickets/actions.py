@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from tickets.errors import Refused
 from tickets.history import Actor, get_ticket, record
-from tickets.notices import carers, tell, tell_client
+from tickets.notices import tell_all, tell_client
 from tickets.policy import Policy
 from tickets.promises import answer, begin_promise, promise_facts, promise_of, record_breach
 from tickets.rules.notice import Notice
@@ -230,13 +230,11 @@ def reopen(
     )
     promise = begin_promise(tx, policy, ticket, number=ticket.promise_number, at=at)
     facts = promise_facts(policy, promise, at) | {"message": reason}
-    contacts = policy.contacts_of(ticket.client).incidents
-    tell(
+    tell_all(
         tx,
         policy,
         ticket,
         notice=Notice.REOPENED,
-        recipients=(*contacts, *carers(tx, policy, ticket)),
         facts=facts,
         actor=actor,
         at=at,

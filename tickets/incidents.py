@@ -13,7 +13,7 @@ from sqlmodel import Session
 from tickets.actions import reopen
 from tickets.errors import Conflict
 from tickets.history import MONITOR, SWEEP, get_ticket, record
-from tickets.notices import carers, tell
+from tickets.notices import tell_all
 from tickets.policy import Policy
 from tickets.promises import promise_facts, promise_of
 from tickets.rules.notice import Notice
@@ -48,13 +48,11 @@ def recover(
     )
     if not is_told:
         return ticket
-    contacts = policy.contacts_of(ticket.client).incidents
-    tell(
+    tell_all(
         tx,
         policy,
         ticket,
         notice=Notice.RECOVERED,
-        recipients=(*contacts, *carers(tx, policy, ticket)),
         facts={
             "since": since.isoformat(),
             "until": until.isoformat(),
@@ -120,13 +118,11 @@ def worsen(
         "message": message,
         "since": since.isoformat(),
     }
-    contacts = policy.contacts_of(ticket.client).incidents
-    tell(
+    tell_all(
         tx,
         policy,
         ticket,
         notice=Notice.DOWN,
-        recipients=(*contacts, *carers(tx, policy, ticket)),
         facts=facts,
         actor=MONITOR,
         at=at,

@@ -45,6 +45,22 @@ def tell_client(
     tell(tx, policy, ticket, notice=notice, recipients=contacts, facts=facts, actor=actor, at=at)
 
 
+def tell_all(
+    tx: Session,
+    policy: Policy,
+    ticket: TicketRow,
+    *,
+    notice: Notice,
+    facts: Mapping[str, Any],
+    actor: Actor,
+    at: datetime,
+) -> None:
+    """Write a message to each contact of the client and to the staff who care for the ticket."""
+    contacts = policy.contacts_of(ticket.client).incidents
+    recipients = (*contacts, *carers(tx, policy, ticket))
+    tell(tx, policy, ticket, notice=notice, recipients=recipients, facts=facts, actor=actor, at=at)
+
+
 def tell(
     tx: Session,
     policy: Policy,

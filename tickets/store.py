@@ -246,16 +246,17 @@ def _begin_deferred(connection: Connection) -> None:
 def _postgresql_engines(url: str, readers: int, busy_timeout: timedelta) -> tuple[Engine, Engine]:
     # A mail leaves on the strength of a commit, so the commit must be durable (decision 4).
     wait_ms = round(busy_timeout / timedelta(milliseconds=1))
+    connect = {"connect_timeout": max(2, round(busy_timeout.total_seconds()))}
     durable = f"-c timezone=UTC -c synchronous_commit=on -c lock_timeout={wait_ms}"
     read_only = "-c timezone=UTC -c default_transaction_read_only=on"
     writer = sa.create_engine(
         url,
-        connect_args={"options": durable},
+        connect_args={"options": durable, **connect},
         pool_size=1,
         max_overflow=1,
         pool_pre_ping=True,
     )
     reader = sa.create_engine(
-        url, connect_args={"options": read_only}, pool_size=readers, pool_pre_ping=True
+        url, connect_args={"options": read_only, **connect}, pool_size=readers, pool_pre_ping=True
     )
     return writer, reader
