@@ -22,15 +22,14 @@ from monitor.rules.blackbox import (
 from monitor.rules.observation import Cause, Phase
 from monitor.rules.verdict import Verdict
 from monitor.site_metrics import (
-    WITH_ADDRESS,
     Labels,
     Sample,
     SiteFamily,
     label,
     maybe_one,
     one,
+    site_family,
 )
-from tickets.metrics import Family
 
 SEVERAL_WITHIN = timedelta(days=1)
 """A location counts as one of several while it has seen anything in this time."""
@@ -138,133 +137,114 @@ def _named(name: str, spell: Callable[[str], str], text: str | None) -> Iterator
         yield f",{label(name, spell(text))}", 1
 
 
-def _probe_family(
-    name: str,
-    unit: str,
-    meaning: str,
-    samples: Callable[[Probed], Iterable[Sample]],
-    *,
-    more: tuple[str, ...] = (),
-    present_when: str = "",
-) -> SiteFamily[Probed]:
-    family = Family(
-        name=name,
-        labels=(*WITH_ADDRESS, *more),
-        unit=unit,
-        meaning=meaning,
-        present_when=present_when,
-    )
-    return SiteFamily(family, samples)
-
-
 PROBE_FAMILIES: tuple[SiteFamily[Probed], ...] = (
-    _probe_family(
+    site_family(
         "probe_success",
         "bool",
         "Whether the last probe passed; an answer that is slow but correct passes.",
         lambda probed: one(int(probed.document["verdict"] in _PASSED)),
     ),
-    _probe_family(
+    site_family(
         "probe_duration_seconds",
         "seconds",
         "How long the last probe took, redirects and body included.",
         lambda probed: one(probed.document["duration_seconds"]),
     ),
-    _probe_family(
+    site_family(
         "probe_timeout_seconds",
         "seconds",
         "The longest that a probe of the site may take.",
         lambda probed: one(probed.timeout_seconds),
     ),
-    _probe_family(
+    site_family(
         "probe_http_duration_seconds",
         "seconds",
         "The last probe by phase, summed over redirects; 0 where a phase was not reached.",
         _phases,
         more=("phase",),
     ),
-    _probe_family(
+    site_family(
         "probe_dns_lookup_time_seconds",
         "seconds",
         "Time spent on looking up names, summed over redirects.",
         lambda probed: one(probed.document["phases"]["resolve"]),
     ),
-    _probe_family(
+    site_family(
         "probe_ip_protocol",
         "",
         "4 or 6, after the address that was connected to; 0 when there was none.",
         lambda probed: one(ip_facts(probed.document["remote_address"])[0]),
     ),
-    _probe_family(
+    site_family(
         "probe_ip_addr_hash",
         "",
         "32-bit FNV-1a hash of the address, so that a change shows; 0 when there was none.",
         lambda probed: one(ip_facts(probed.document["remote_address"])[1]),
     ),
-    _probe_family(
+    site_family(
         "probe_http_status_code",
         "",
         "Status code of the final answer; 0 when there was none.",
         lambda probed: one(probed.document["http_status"] or 0),
     ),
-    _probe_family(
+    site_family(
         "probe_http_version",
         "",
         "HTTP version of the final answer, 1, 1.1, 2 or 3; 0 when there was none.",
         lambda probed: one(http_version(probed.document["http_version"])),
     ),
-    _probe_family(
+    site_family(
         "probe_http_ssl",
         "bool",
         "Whether the final answer came over TLS.",
         lambda probed: one(int(_is_over_tls(probed.document))),
     ),
-    _probe_family(
+    site_family(
         "probe_http_redirects",
         "",
         "Redirects followed.",
         lambda probed: one(probed.document["redirects"]),
     ),
-    _probe_family(
+    site_family(
         "probe_http_content_length",
         "bytes",
         "Declared length of the final answer; -1 when it declared none, 0 when there was none.",
         lambda probed: one(_content_length(probed.document)),
     ),
-    _probe_family(
+    site_family(
         "probe_http_uncompressed_body_length",
         "bytes",
         "Bytes of the body that were read, after decoding; capped by body_limit.",
         lambda probed: one(probed.document["body_bytes"]),
     ),
-    _probe_family(
+    site_family(
         "probe_http_last_modified_timestamp_seconds",
         "unix seconds",
         "Last-Modified of the final answer.",
         lambda probed: maybe_one(_modified(probed.document)),
         present_when="the header can be read",
     ),
-    _probe_family(
+    site_family(
         "probe_failed_due_to_regex",
         "bool",
         "Whether the probe failed because of a keyword that is missing or present.",
         lambda probed: one(int(probed.document["cause"] in _TEXT_RULES)),
     ),
-    _probe_family(
+    site_family(
         "probe_ssl_earliest_cert_expiry",
         "unix seconds",
         "Soonest end among the certificates sent, also after it has passed.",
         lambda probed: maybe_one(_end(probed.certificate, "earliest_not_after")),
         present_when="a certificate was shown, verified or not",
     ),
-    _probe_family(
+    site_family(
         "probe_ssl_last_chain_expiry_timestamp_seconds",
         "unix seconds",
         "End of the verified chain.",
         lambda probed: maybe_one(_chain_end(probed.certificate)),
         present_when="the certificate was verified",
     ),
-    _probe_family(
+    site_family(
         "probe_ssl_last_chain_info",
         "info",
         "Facts of the site's certificate; always 1.",
@@ -272,7 +252,7 @@ PROBE_FAMILIES: tuple[SiteFamily[Probed], ...] = (
         more=("fingerprint_sha256", "subject", "issuer", "subjectalternative", "serialnumber"),
         present_when="a certificate was shown, verified or not",
     ),
-    _probe_family(
+    site_family(
         "probe_tls_version_info",
         "info",
         "TLS version in use, written like TLS 1.3; always 1.",
@@ -280,7 +260,7 @@ PROBE_FAMILIES: tuple[SiteFamily[Probed], ...] = (
         more=("version",),
         present_when="TLS was in use",
     ),
-    _probe_family(
+    site_family(
         "probe_tls_cipher_info",
         "info",
         "Cipher in use, by its IANA name; always 1.",

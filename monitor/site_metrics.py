@@ -145,15 +145,16 @@ def list_counted(
     return [Counted(labels[s.slug].without_address, s, incidents) for s in standings]
 
 
-def _site_family(
+def site_family(
     name: str,
     unit: str,
     meaning: str,
-    samples: Callable[[Stood], Iterable[Sample]],
+    samples: Callable[[Subject], Iterable[Sample]],
     *,
     more: tuple[str, ...] = (),
     present_when: str = "",
-) -> SiteFamily[Stood]:
+) -> SiteFamily[Subject]:
+    """Return a family whose series carry the site's labels with its address, and ``more``."""
     family = Family(
         name=name,
         labels=(*WITH_ADDRESS, *more),
@@ -169,47 +170,47 @@ def _latest(instants: Iterable[datetime | None]) -> tuple[Sample, ...]:
 
 
 SITE_FAMILIES: tuple[SiteFamily[Stood], ...] = (
-    _site_family(
+    site_family(
         "fettle_check_status_code",
         "",
         "How the site stands after confirmation: 0 down, 1 up, 2 slow, 3 maintenance, 4 paused, "
         "5 not known.",
         lambda stood: one(STATE_CODES[stood.state]),
     ),
-    _site_family(
+    site_family(
         "fettle_check_consecutive_failures",
         "",
         "Probes in a row that found the site down.",
         lambda stood: maybe_one(max((s.failures_in_row for s in stood.fresh), default=None)),
         present_when="the last probe is no older than three intervals",
     ),
-    _site_family(
+    site_family(
         "fettle_check_last_run_timestamp_seconds",
         "unix seconds",
         "When the last probe ended.",
         lambda stood: _latest(s.observed_at for s in stood.standing.sightings),
         present_when="the site was probed",
     ),
-    _site_family(
+    site_family(
         "fettle_check_last_success_timestamp_seconds",
         "unix seconds",
         "When the last probe that passed ended.",
         lambda stood: _latest(s.succeeded_at for s in stood.standing.sightings),
         present_when="a probe has passed",
     ),
-    _site_family(
+    site_family(
         "fettle_check_interval_seconds",
         "seconds",
         "Configured time from one probe to the next.",
         lambda stood: one(stood.standing.interval.total_seconds()),
     ),
-    _site_family(
+    site_family(
         "fettle_check_slow_threshold_seconds",
         "seconds",
         "Configured limit above which a good answer is slow.",
         lambda stood: one(stood.standing.slow_after_seconds),
     ),
-    _site_family(
+    site_family(
         "fettle_check_info",
         "info",
         "The site's name, and what kind of probe it gets; always 1.",
