@@ -61,10 +61,10 @@ bench: $(READY) ## measure; no part of the tests
 	$(BIN)/python -m pytest tests/bench --override-ini=python_files='bench_*.py' -p no:randomly --timeout=0 --capture=no
 
 run: $(READY) ## start the service with config/fettle.yml
-	@$(BIN)/fettle run || [ $$? -eq 130 ] # Ctrl-C is how it is meant to end
+	$(BIN)/fettle run
 
 demo: $(READY) ## start the service with demo sites to break and mend
-	@$(BIN)/fettle demo || [ $$? -eq 130 ]
+	$(BIN)/fettle demo
 
 check: lint test ## all that CI runs
 
