@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from monitor.rules.site import Site
-from monitor.settings import Settings, hide_password
-from monitor.settings_file import dump
-from monitor.settings_load import load
-from monitor.site_settings import SiteSettings, is_secret_header
+from monitor.settings import Settings
+from monitor.settings.file import dump
+from monitor.settings.load import load
+from monitor.settings.site import SiteSettings, is_secret_header
+from monitor.settings.store import hide_password
 from monitor.sites import list_sites
 from tickets.addresses import is_loopback, url_host
 from tickets.errors import Fault, Misconfigured

@@ -6,8 +6,9 @@ Pure: what was added, changed or removed since the last start is for those to sa
 from __future__ import annotations
 
 from monitor.rules.site import BasicAuth, Confirmation, Site
-from monitor.settings import MonitoredClient, ProbingSettings, Settings
-from monitor.site_settings import SiteSettings
+from monitor.settings import MonitoredClient, Settings
+from monitor.settings.probing import ProbingSettings
+from monitor.settings.site import SiteSettings
 
 
 def list_sites(settings: Settings) -> tuple[Site, ...]:

@@ -27,7 +27,7 @@ from monitor.logs import set_up_logs
 from monitor.migrations import upgrade
 from monitor.service import Role, prepare_store
 from monitor.settings import Settings
-from monitor.settings_load import load
+from monitor.settings.load import load
 from tickets.clock import Clock, SystemClock
 from tickets.errors import Misconfigured, Unavailable
 from tickets.store import Store

@@ -15,7 +15,7 @@ from tickets.policy import ClientContacts, Policy
 from tickets.rules.notice import Audience
 from tickets.rules.promise import CountedIn, MetBy, ResponseTarget
 from tickets.rules.ticket import Priority
-from tickets.settings import SupportSettings
+from tickets.settings.support import SupportSettings
 
 LONDON = ZoneInfo("Europe/London")
 

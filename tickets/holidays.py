@@ -16,7 +16,7 @@ from tickets.rules.closure import parse_closure
 from tickets.rules.hours import SupportHours, parse_week
 
 if TYPE_CHECKING:
-    from tickets.settings import HolidaySettings, SupportSettings
+    from tickets.settings.support import HolidaySettings, SupportSettings
 
 YEARS_BACK = 2
 YEARS_AHEAD = 6

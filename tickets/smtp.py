@@ -23,7 +23,7 @@ from aiosmtplib import SMTP, SMTPResponseException
 from tickets.mail import Mail, SendFailed
 from tickets.rules.message import FailureReason
 from tickets.rules.plain_text import one_line
-from tickets.settings import MailSecurity
+from tickets.settings.mail import MailSecurity
 
 DEADLINE = timedelta(seconds=45)
 """Longest time for one mail with its connection; shorter than the lease of a claimed message."""

@@ -19,12 +19,12 @@ from monitor.rules.address import why_not_global
 from monitor.rules.observation import Observation
 from monitor.rules.site import Site
 from monitor.rules.verdict import Verdict, judge
-from monitor.settings import ProbingSettings
+from monitor.settings.probing import ProbingSettings
 from monitor.sites import find_site, list_sites
 from tickets.addresses import canonical_url, literal_address, shown, url_host
 from tickets.clock import Clock
 from tickets.errors import Misconfigured
-from tickets.setting_types import did_you_mean
+from tickets.settings.types import did_you_mean
 
 _EXIT_CODES = {Verdict.UP: 0, Verdict.SLOW: 1, Verdict.DOWN: 1, Verdict.UNKNOWN: 3}
 

@@ -12,7 +12,7 @@ from tickets.errors import Refused
 from tickets.holidays import build_support_hours, calendar_years
 from tickets.rules.hours import SupportHours
 from tickets.rules.ticket import Priority
-from tickets.setting_types import did_you_mean
+from tickets.settings.types import did_you_mean
 
 
 def tell_deadline(surroundings: Surroundings, arguments: Namespace) -> int:

@@ -47,7 +47,7 @@ class Surroundings:
 
     def load_settings(self) -> Settings:
         """Return the settings; raises ``Misconfigured`` with every fault."""
-        from monitor.settings_load import load
+        from monitor.settings.load import load
 
         return load(self.config, environ=self.environ)
 

@@ -18,7 +18,7 @@ from monitor.demo.websites import Website, make_websites
 from monitor.logs import set_up_logs
 from monitor.queries import StoreWatch
 from monitor.service import build_policy, run_together
-from monitor.settings_load import load
+from monitor.settings.load import load
 from monitor.supervisor import ROLES, Launch, Supervisor, prepare, stop_on_signals
 from monitor.web import serve
 from tickets.accounts import add_staff, hash_password

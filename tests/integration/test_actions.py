@@ -22,7 +22,7 @@ from tickets.queries import TicketPage, get_ticket_page, list_queue
 from tickets.rules.notice import Notice
 from tickets.rules.staff import Role
 from tickets.rules.ticket import Action, Outcome, Priority, Status
-from tickets.settings import SupportSettings
+from tickets.settings.support import SupportSettings
 from tickets.store import Store
 from tickets.sweep import sweep
 from tickets.tables import MessageRow, StaffRow, TicketRow

@@ -29,7 +29,7 @@ from tickets.promises import breach
 from tickets.rules.message import BACKOFF, DeliveryOutcome, FailureReason, MessageState
 from tickets.rules.notice import AUTOMATIC_NOTICES, Audience, Notice
 from tickets.rules.ticket import Category, Priority, Source, Status
-from tickets.settings import MailSecurity
+from tickets.settings.mail import MailSecurity
 from tickets.smtp import MailServer, SmtpSender
 from tickets.store import Store
 from tickets.tables import DeliveryRow, MessageRow, TicketRow

@@ -14,7 +14,7 @@ import trustme
 from tests.smtp import Fault, Postbox, Reply, ScriptedServer
 from tickets.mail import Mail, SendFailed
 from tickets.rules.message import FailureReason
-from tickets.settings import MailSecurity
+from tickets.settings.mail import MailSecurity
 from tickets.smtp import MailServer, SmtpSender
 
 PATIENCE = timedelta(seconds=20)

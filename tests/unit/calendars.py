@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from tickets.holidays import build_support_hours
 from tickets.rules.hours import WEEKDAYS, Interval, Pause, SupportHours, parse_interval, parse_week
-from tickets.settings import SupportSettings
+from tickets.settings.support import SupportSettings
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

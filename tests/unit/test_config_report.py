@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config_report import check_config
-from monitor.settings_load import load
+from monitor.settings.load import load
 
 AGENCY = "agency: {name: Agency, url: 'https://agency.test', mail_from: help@agency.co}\n"
 BEFORE_CHRISTMAS = datetime(2026, 12, 22, 16, 30, tzinfo=UTC)

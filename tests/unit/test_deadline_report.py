@@ -21,7 +21,7 @@ from tickets.errors import Refused
 from tickets.rules.promise import CountedIn, MetBy, ResponseTarget, deadline
 from tickets.rules.ticket import Priority
 from tickets.rules.words import format_hours, format_instant
-from tickets.settings import SupportSettings
+from tickets.settings.support import SupportSettings
 
 LONDON = ZoneInfo("Europe/London")
 PAGE = (Path(__file__).parents[2] / "docs" / "support-hours.md").read_text(encoding="utf-8")

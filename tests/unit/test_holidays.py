@@ -13,7 +13,7 @@ from tests.unit.calendars import HOUR, at, shipped_calendar
 from tickets.holidays import build_support_hours, calendar_years, public_holidays
 from tickets.rules.closure import parse_closure
 from tickets.rules.hours import OutOfReach, SupportHours
-from tickets.settings import SupportSettings
+from tickets.settings.support import SupportSettings
 
 
 def a_calendar(

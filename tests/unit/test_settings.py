@@ -17,14 +17,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor import settings_reference
-from monitor.settings import ProbingSettings, Settings
-from monitor.settings_file import MAX_BYTES
-from monitor.settings_load import load
+from monitor.settings import Settings, reference
+from monitor.settings.file import MAX_BYTES
+from monitor.settings.load import load
+from monitor.settings.probing import ProbingSettings
 from tickets.errors import Misconfigured
 from tickets.rules.promise import CountedIn, MetBy, ResponseTarget
 from tickets.rules.ticket import Priority
-from tickets.settings import MailSecurity, SupportSettings
+from tickets.settings.mail import MailSecurity
+from tickets.settings.support import SupportSettings
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config" / "fettle.yml"
@@ -89,26 +90,24 @@ def test_what_the_shipped_file_shows_in_comments_is_valid(tmp_path: Path):
 
 
 def test_the_published_schema_is_that_of_the_models():
-    published = (ROOT / settings_reference.SCHEMA_FILE).read_text(encoding="utf-8")
-    assert published == settings_reference.schema_text(), "run python -m monitor.settings_reference"
+    published = (ROOT / reference.SCHEMA_FILE).read_text(encoding="utf-8")
+    assert published == reference.schema_text(), "run python -m monitor.settings.reference"
 
 
 def test_the_reference_is_that_of_the_models():
-    page = (ROOT / settings_reference.REFERENCE_FILE).read_text(encoding="utf-8")
-    assert page == settings_reference.with_reference(page), (
-        "run python -m monitor.settings_reference"
-    )
+    page = (ROOT / reference.REFERENCE_FILE).read_text(encoding="utf-8")
+    assert page == reference.with_reference(page), "run python -m monitor.settings.reference"
 
 
 def test_every_key_is_described():
-    schema = settings_reference.json_schema()
+    schema = reference.json_schema()
     for section in [schema, *schema["$defs"].values()]:
         for key, found in section.get("properties", {}).items():
             assert "description" in found or "$ref" in found, key
 
 
 def test_defaults_in_the_schema_are_written_as_a_file_would():
-    definitions = settings_reference.json_schema()["$defs"]
+    definitions = reference.json_schema()["$defs"]
     probing = definitions["ProbingSettings"]["properties"]
     assert (probing["timeout"]["default"], probing["body_limit"]["default"]) == ("10s", "1MiB")
     assert definitions["SiteSettings"]["properties"]["expect_status"]["default"] == ["200-299"]
@@ -867,7 +866,7 @@ def test_settings_cannot_be_changed(tmp_path: Path):
 
 def test_the_schema_accepts_what_an_editor_sees():
     """The published schema names every key of the shipped file, at its place."""
-    schema = json.loads((ROOT / settings_reference.SCHEMA_FILE).read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / reference.SCHEMA_FILE).read_text(encoding="utf-8"))
 
     def unknown(value: object, part: dict[str, object]) -> list[str]:
         name = str(part.get("$ref", "")).rpartition("/")[2]

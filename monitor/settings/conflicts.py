@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from monitor.rules.address import why_blocked
 from monitor.settings import Settings
-from monitor.site_settings import SiteSettings
+from monitor.settings.site import SiteSettings
 from tickets.addresses import literal_address, url_host
 from tickets.holidays import NO_COUNTRY, public_holidays
 from tickets.quantities import duration_text
 from tickets.rules.closure import parse_closure
-from tickets.settings import HolidaySettings, SupportSettings
+from tickets.settings.support import HolidaySettings, SupportSettings
 
 Path = tuple[str | int, ...]
 

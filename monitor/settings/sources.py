@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from monitor.settings import Settings
-from monitor.settings_file import Node, parse
-from monitor.settings_shape import Shape
+from monitor.settings.file import Node, parse
+from monitor.settings.shape import Shape
 from tickets.addresses import shown
 from tickets.errors import Fault, Misconfigured
-from tickets.setting_types import did_you_mean
+from tickets.settings.types import did_you_mean
 
 PREFIX = "FETTLE_"
 MAX_SECRET_BYTES = 65_536

@@ -18,7 +18,7 @@ from pydantic import (
 
 from tickets.addresses import shown, url_host
 from tickets.quantities import duration_text
-from tickets.setting_types import Duration, Line, Section, Slug, WebUrl, between, from_text
+from tickets.settings.types import Duration, Line, Section, Slug, WebUrl, between, from_text
 
 MAX_KEYWORD = 1000
 MAX_HEADERS = 50

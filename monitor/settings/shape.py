@@ -14,7 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from tickets.setting_types import Section
+from tickets.settings.types import Section
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Writes down the settings from their models: a JSON Schema for editors, tables for people.
 
-``python -m monitor.settings_reference`` rewrites both in the repository in which it is run; a test
+``python -m monitor.settings.reference`` rewrites both in the repository in which it is run; a test
 tells when they are out of date.
 """
 
@@ -16,9 +16,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticUndefined
 
 from monitor.settings import Settings
-from monitor.settings_shape import fields_of, shape_of
+from monitor.settings.shape import fields_of, shape_of
 from tickets.quantities import DURATION_PATTERN, SIZE_PATTERN
-from tickets.setting_types import Section
+from tickets.settings.types import Section
 
 SCHEMA_FILE = Path("config/fettle.schema.json")
 REFERENCE_FILE = Path("docs/configuration.md")

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from monitor.settings_file import Node
-from monitor.settings_shape import Shape, find_field
+from monitor.settings.file import Node
+from monitor.settings.shape import Shape, find_field
 from tickets.addresses import shown
-from tickets.setting_types import did_you_mean
+from tickets.settings.types import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

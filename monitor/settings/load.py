@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from monitor.settings import Settings, has_password
-from monitor.settings_check import check
-from monitor.settings_file import Node, read_file
-from monitor.settings_sources import apply_environment, apply_overrides, is_world_readable
-from monitor.site_settings import is_secret_header
+from monitor.settings import Settings
+from monitor.settings.check import check
+from monitor.settings.file import Node, read_file
+from monitor.settings.site import is_secret_header
+from monitor.settings.sources import apply_environment, apply_overrides, is_world_readable
+from monitor.settings.store import has_password
 from tickets.errors import Fault, Misconfigured
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})

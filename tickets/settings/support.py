@@ -1,77 +1,23 @@
-"""Settings of tickets and promises: the agency, its support hours, its mail server, its clients.
-
-The models only say what is allowed; ``monitor.settings_load`` reads them from the file, the
-environment and the command line. No module reads the environment by itself.
-"""
+"""Settings of the promise: support hours, holidays, closures, response targets."""
 
 from __future__ import annotations
 
 import re
-import zoneinfo
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
-from enum import StrEnum
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from tickets.addresses import canonical_host, canonical_mail_address, is_loopback, shown
+from tickets.addresses import shown
 from tickets.holidays import NO_COUNTRY
 from tickets.rules.interval import check_day, parse_interval
 from tickets.rules.promise import CountedIn, MetBy, ResponseTarget
 from tickets.rules.ticket import Priority
-from tickets.setting_types import (
-    WHOLE,
-    Day,
-    Duration,
-    Flag,
-    Line,
-    MailAddress,
-    Section,
-    Slug,
-    WebUrl,
-    between,
-    did_you_mean,
-)
+from tickets.settings.types import Day, Duration, Line, Section, between
 
 _LEAP_YEAR = 2000
-_HOST_ZONES = frozenset({"localtime", "posixrules", "Factory"})
 _CLOSURE_DAY = re.compile(r"([0-9]{4}-)?[0-9]{2}-[0-9]{2}", re.ASCII)
-
-
-def _zone(name: str) -> str:
-    try:
-        if name not in _HOST_ZONES:
-            return ZoneInfo(name).key
-    except (KeyError, ValueError, OSError):
-        pass
-    near = did_you_mean(name, zoneinfo.available_timezones())
-    raise ValueError(f"{shown(name)} is not a time zone, such as Europe/London{near}")
-
-
-class AgencySettings(Section):
-    """Who runs Fettle, as clients see it."""
-
-    name: Line = Field(description="The agency's name, as clients know it.")
-    url: WebUrl = Field(description="The agency's own web address, linked in mails.")
-    mail_from: MailAddress = Field(description="Address from which all mails come.")
-    reply_to: MailAddress = Field(
-        default_factory=lambda data: data["mail_from"],
-        description="Address that receives what clients answer to a mail. Default: mail_from.",
-    )
-    timezone: Annotated[str, AfterValidator(_zone)] = Field(
-        default="Europe/London",
-        description="Zone of the support hours and of every instant shown to people.",
-    )
-    language: Literal["en-GB"] = Field(
-        default="en-GB", description="Language of mails and pages; only en-GB in this version."
-    )
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The zone named by ``timezone``."""
-        return ZoneInfo(self.timezone)
 
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -278,126 +224,3 @@ class SupportSettings(Section):
         if not any(hours.values()):
             raise ValueError("has no support hours on any day, so no promise could be kept")
         return hours
-
-
-class MailSecurity(StrEnum):
-    """How the connection to the mail server is protected."""
-
-    STARTTLS = "starttls"
-    TLS = "tls"
-    NONE = "none"
-
-
-_MAIL_PORTS = {MailSecurity.STARTTLS: 587, MailSecurity.TLS: 465, MailSecurity.NONE: 25}
-
-
-def _usual_security(data: Mapping[str, Any]) -> MailSecurity:
-    return MailSecurity.NONE if is_loopback(data["host"]) else MailSecurity.STARTTLS
-
-
-class MailSettings(Section):
-    """The mail server that carries all mails; while it is dead, mails wait in the outbox."""
-
-    host: Annotated[str, AfterValidator(canonical_host)] = Field(
-        default="localhost", description="Name or address of the mail server."
-    )
-    security: MailSecurity = Field(
-        default_factory=_usual_security,
-        description="starttls, tls or none. Default: none for this host, starttls for others.",
-    )
-    port: Annotated[int, Field(ge=1, le=65535), WHOLE] = Field(
-        default_factory=lambda data: _MAIL_PORTS[data["security"]],
-        description="Port. Default: 587 for starttls, 465 for tls, 25 for none.",
-    )
-    username: Line | None = Field(
-        default=None, description="User name, if the server asks for one; needs a password."
-    )
-    password: SecretStr | None = Field(
-        default=None,
-        validate_default=True,
-        description="Password of username. Keep it out of the file: set FETTLE_MAIL__PASSWORD_FILE "
-        "or FETTLE_MAIL__PASSWORD.",
-    )
-
-    @field_validator("password")
-    @classmethod
-    def _is_whole(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if not {"host", "security", "username"} <= info.data.keys():
-            return password
-        if password is None and info.data["username"] is not None:
-            raise ValueError("is missing: username is set, and one is of no use without the other")
-        if password is not None and info.data["username"] is None:
-            raise ValueError("is set, but username is not: one is of no use without the other")
-        is_open = info.data["security"] is MailSecurity.NONE and not is_loopback(info.data["host"])
-        if password is not None and is_open:
-            raise ValueError(
-                "would cross the network in the clear; set mail.security to starttls or tls"
-            )
-        return password
-
-
-def _mail_channel(text: str) -> str:
-    scheme, _, rest = text.partition(":")
-    if scheme.lower() != "mailto":
-        raise ValueError(
-            "only mail is supported in this version; write mailto://duty@agency.example"
-        )
-    return f"mailto://{canonical_mail_address(rest.removeprefix('//'))}"
-
-
-Channel = Annotated[str, AfterValidator(_mail_channel)]
-"""Where staff are told: ``mailto://ADDRESS``, the only kind in this version."""
-
-
-class StaffChannels(Section):
-    """Where the agency's own people are told."""
-
-    duty: tuple[Channel, ...] = Field(
-        default=(), description="Who is told at once of every new incident: mailto://ADDRESS."
-    )
-    lead: tuple[Channel, ...] = Field(
-        default=(), description="Who is told as well when a promise is broken: mailto://ADDRESS."
-    )
-
-    def duty_addresses(self) -> Sequence[str]:
-        """Return the mail addresses of duty, in the order given."""
-        return [channel.removeprefix("mailto://") for channel in self.duty]
-
-    def lead_addresses(self) -> Sequence[str]:
-        """Return the mail addresses of the lead, in the order given."""
-        return [channel.removeprefix("mailto://") for channel in self.lead]
-
-
-class ContactSettings(Section):
-    """A person at a client."""
-
-    name: Line = Field(description="Name of the person or the team, as mails address them.")
-    email: MailAddress = Field(description="Mail address.")
-    incidents: Flag = Field(
-        default=True, description="Whether mails about sites that are down or slow go here."
-    )
-    tickets: Flag = Field(
-        default=True, description="Whether mails about the client's own requests go here."
-    )
-
-
-def _no_twins(contacts: tuple[ContactSettings, ...]) -> tuple[ContactSettings, ...]:
-    seen = set[str]()
-    for contact in contacts:
-        address = contact.email.lower()
-        if address in seen:
-            raise ValueError(f"{contact.email} is listed twice; one person gets one mail per event")
-        seen.add(address)
-    return contacts
-
-
-class ClientSettings(Section):
-    """Who owns sites and receives notices."""
-
-    slug: Slug = Field(
-        description="The client's identity in links and metrics; it stays when the name changes."
-    )
-    name: Line = Field(description="The client's name, as people say it.")
-    contacts: Annotated[tuple[ContactSettings, ...], AfterValidator(_no_twins)] = Field(
-        default=(), description="Who is told at the client."
-    )

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from monitor.settings import Settings
-from monitor.settings_conflicts import find_conflicts
-from monitor.settings_faults import describe, describe_key, describe_unknown
-from monitor.settings_file import Node, child_key
-from monitor.settings_shape import Shape
+from monitor.settings.conflicts import find_conflicts
+from monitor.settings.faults import describe, describe_key, describe_unknown
+from monitor.settings.file import Node, child_key
+from monitor.settings.shape import Shape
 from tickets.errors import Fault
 
 if TYPE_CHECKING:

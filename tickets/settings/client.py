@@ -1,0 +1,44 @@
+"""Settings of one client: who owns sites and receives notices."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from tickets.settings.types import Flag, Line, MailAddress, Section, Slug
+
+
+class ContactSettings(Section):
+    """A person at a client."""
+
+    name: Line = Field(description="Name of the person or the team, as mails address them.")
+    email: MailAddress = Field(description="Mail address.")
+    incidents: Flag = Field(
+        default=True, description="Whether mails about sites that are down or slow go here."
+    )
+    tickets: Flag = Field(
+        default=True, description="Whether mails about the client's own requests go here."
+    )
+
+
+def _no_twins(contacts: tuple[ContactSettings, ...]) -> tuple[ContactSettings, ...]:
+    seen = set[str]()
+    for contact in contacts:
+        address = contact.email.lower()
+        if address in seen:
+            raise ValueError(f"{contact.email} is listed twice; one person gets one mail per event")
+        seen.add(address)
+    return contacts
+
+
+class ClientSettings(Section):
+    """Who owns sites and receives notices."""
+
+    slug: Slug = Field(
+        description="The client's identity in links and metrics; it stays when the name changes."
+    )
+    name: Line = Field(description="The client's name, as people say it.")
+    contacts: Annotated[tuple[ContactSettings, ...], AfterValidator(_no_twins)] = Field(
+        default=(), description="Who is told at the client."
+    )

@@ -1,0 +1,100 @@
+"""Settings of the mail server, and of where staff are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
+
+from tickets.addresses import canonical_host, canonical_mail_address, is_loopback
+from tickets.settings.types import WHOLE, Line, Section
+
+
+class MailSecurity(StrEnum):
+    """How the connection to the mail server is protected."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+_MAIL_PORTS = {MailSecurity.STARTTLS: 587, MailSecurity.TLS: 465, MailSecurity.NONE: 25}
+
+
+def _usual_security(data: Mapping[str, Any]) -> MailSecurity:
+    return MailSecurity.NONE if is_loopback(data["host"]) else MailSecurity.STARTTLS
+
+
+class MailSettings(Section):
+    """The mail server that carries all mails; while it is dead, mails wait in the outbox."""
+
+    host: Annotated[str, AfterValidator(canonical_host)] = Field(
+        default="localhost", description="Name or address of the mail server."
+    )
+    security: MailSecurity = Field(
+        default_factory=_usual_security,
+        description="starttls, tls or none. Default: none for this host, starttls for others.",
+    )
+    port: Annotated[int, Field(ge=1, le=65535), WHOLE] = Field(
+        default_factory=lambda data: _MAIL_PORTS[data["security"]],
+        description="Port. Default: 587 for starttls, 465 for tls, 25 for none.",
+    )
+    username: Line | None = Field(
+        default=None, description="User name, if the server asks for one; needs a password."
+    )
+    password: SecretStr | None = Field(
+        default=None,
+        validate_default=True,
+        description="Password of username. Keep it out of the file: set FETTLE_MAIL__PASSWORD_FILE "
+        "or FETTLE_MAIL__PASSWORD.",
+    )
+
+    @field_validator("password")
+    @classmethod
+    def _is_whole(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if not {"host", "security", "username"} <= info.data.keys():
+            return password
+        if password is None and info.data["username"] is not None:
+            raise ValueError("is missing: username is set, and one is of no use without the other")
+        if password is not None and info.data["username"] is None:
+            raise ValueError("is set, but username is not: one is of no use without the other")
+        is_open = info.data["security"] is MailSecurity.NONE and not is_loopback(info.data["host"])
+        if password is not None and is_open:
+            raise ValueError(
+                "would cross the network in the clear; set mail.security to starttls or tls"
+            )
+        return password
+
+
+def _mail_channel(text: str) -> str:
+    scheme, _, rest = text.partition(":")
+    if scheme.lower() != "mailto":
+        raise ValueError(
+            "only mail is supported in this version; write mailto://duty@agency.example"
+        )
+    return f"mailto://{canonical_mail_address(rest.removeprefix('//'))}"
+
+
+Channel = Annotated[str, AfterValidator(_mail_channel)]
+"""Where staff are told: ``mailto://ADDRESS``, the only kind in this version."""
+
+
+class StaffChannels(Section):
+    """Where the agency's own people are told."""
+
+    duty: tuple[Channel, ...] = Field(
+        default=(), description="Who is told at once of every new incident: mailto://ADDRESS."
+    )
+    lead: tuple[Channel, ...] = Field(
+        default=(), description="Who is told as well when a promise is broken: mailto://ADDRESS."
+    )
+
+    def duty_addresses(self) -> Sequence[str]:
+        """Return the mail addresses of duty, in the order given."""
+        return [channel.removeprefix("mailto://") for channel in self.duty]
+
+    def lead_addresses(self) -> Sequence[str]:
+        """Return the mail addresses of the lead, in the order given."""
+        return [channel.removeprefix("mailto://") for channel in self.lead]
