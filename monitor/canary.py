@@ -73,6 +73,9 @@ class Canaries:
             self._asking
         )  # one who gives up does not stop it for the others
 
+    def note(self, observation: Observation) -> None:
+        """Take note of an answer."""
+
     async def excuse(self, observation: Observation) -> Observation:
         """Return ``observation``, its cause turned into our own if no canary answers either."""
         if observation.cause not in NETWORK_CAUSES:

@@ -3,6 +3,9 @@
 APScheduler gives the ticks; the cadence is measured on the monotonic clock, so a step of the wall
 clock neither bunches nor stops it. Probes never wait for the store: observations are folded in
 memory, and a transition that cannot be recorded now is confirmed again by the next probe.
+
+After a gap, in which the process was stopped or the host asleep, connections and lookups may be
+stale: each site's first bad look that was under way then or came next is not believed.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -20,10 +23,11 @@ import structlog
 from monitor.ledger import Confirmed
 from monitor.readings import Readings, observation_document
 from monitor.rules.observation import Cause, Observation
+from monitor.rules.sight import Tally
 from monitor.rules.site import Site
 from monitor.rules.streak import Streak, Transition, advance
 from monitor.rules.verdict import Judgement, Verdict, judge
-from monitor.rules.wheel import Wheel
+from monitor.rules.wheel import STEPS, Wheel, step_of
 from tickets.clock import Clock
 from tickets.errors import Unavailable
 
@@ -31,6 +35,15 @@ log = structlog.get_logger()
 
 LATENESS_EDGES = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 """Upper edges, in seconds, of the histogram of how late probes start."""
+
+GAP_SECONDS = 5.0
+"""Time between two ticks, or a step of the wall clock between them, that makes a gap."""
+
+LONG_SHARE = 0.5
+"""Share of its timeout from which a probe is long: sites whose last one was share some places."""
+
+LONG_PLACES = 0.75
+"""Share of all places that long probes may take at once, so that they cannot starve the others."""
 
 
 class Prober(Protocol):
@@ -44,10 +57,17 @@ class Prober(Protocol):
 class Excuser(Protocol):
     """Tells whether a bad observation is our own network's fault."""
 
+    def note(self, observation: Observation) -> None:
+        """Take note of an answer, which shows that the way to its site is open."""
+        ...
+
     async def excuse(self, observation: Observation) -> Observation:
         """Return the observation, with an ``own_...`` cause if the fault is ours."""
         ...
 
+
+Wait = Callable[[float], Awaitable[None]]
+"""Waits for so many seconds."""
 
 Recorder = Callable[[Confirmed], Awaitable[None]]
 """Records a transition in the store; raises ``Unavailable`` when it cannot now."""
@@ -65,6 +85,8 @@ class Watched:
     stored_good: dict[str, Any] | None = None
     is_running: bool = False
     is_looked_at_again: bool = False
+    is_long: bool = False
+    gap: int = 0
 
 
 @dataclass(slots=True)
@@ -100,7 +122,11 @@ class Figures:
 
 
 class Ticker:
-    """Launches probes in their slots and turns observations into readings and transitions."""
+    """Launches probes in their slots and turns observations into readings and transitions.
+
+    With ``wait`` the probes of a slot start in twenty steps spread over its second; without, all
+    at once.
+    """
 
     def __init__(
         self,
@@ -112,6 +138,7 @@ class Ticker:
         record: Recorder,
         clock: Clock,
         concurrency: int,
+        wait: Wait | None = None,
     ) -> None:
         self._watched = watched
         self._wheel = Wheel(entry.site for entry in watched.values())
@@ -120,32 +147,44 @@ class Ticker:
         self._readings = readings
         self._record = record
         self._clock = clock
+        self._wait = wait
         self._gate = asyncio.Semaphore(concurrency)
+        self._long_gate = asyncio.Semaphore(max(1, int(concurrency * LONG_PLACES)))
         # The wheel turns with the monotonic clock from where the wall clock stands at the start:
         # slots are the same after a restart, and a step of the wall clock later moves nothing.
         self._offset = clock.now().timestamp() - clock.monotonic()
         self._position = int(self._offset + clock.monotonic())
+        self._seen = clock.monotonic(), clock.now().timestamp()
+        self._gap = 0
+        self._gap_words = ""
         self._again: list[tuple[float, str]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.figures = Figures()
+        self.tally = Tally()
         self.ticked_at: datetime | None = None
 
     async def tick(self) -> None:
         """Launch every probe that has come due since the last tick."""
         now = self._clock.monotonic()
         self.ticked_at = self._clock.now()
+        self._look_for_gap(now, self.ticked_at.timestamp())
         position = int(self._offset + now)
-        sites, missed = self._wheel.due(self._position, position)
+        turn = self._wheel.turn(self._position, position)
         self._position = position
-        self.figures.missed += missed
-        for site in sites:
-            self._launch(self._watched[site.slug], due=position - self._offset)
+        for site, slots in turn.missed:
+            self._miss(site.slug, slots)
+        self._launch_all(turn.due, due=position - self._offset)
         while self._again and self._again[0][0] <= now:
             due, slug = heapq.heappop(self._again)
             watched = self._watched[slug]
             watched.is_looked_at_again = False
             if not watched.is_running:
                 self._launch(watched, due=due)
+
+    def take_tally(self) -> Tally:
+        """Return what was seen and not seen since the last call, and begin anew."""
+        tally, self.tally = self.tally, Tally()
+        return tally
 
     async def drain(self) -> None:
         """Cancel the probes in flight and wait for them; what they saw is unknown, not bad."""
@@ -158,16 +197,64 @@ class Ticker:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    def _look_for_gap(self, now: float, wall: float) -> None:
+        """Begin a new doubt when the process or the host stood still, or its clock was set.
+
+        A host that slept shows as a step of the wall clock, for its monotonic clock slept too.
+        """
+        (then, wall_then), self._seen = self._seen, (now, wall)
+        still, stepped = now - then, wall - wall_then - (now - then)
+        if still < GAP_SECONDS and abs(stepped) < GAP_SECONDS:
+            return
+        self._gap += 1
+        is_still = still >= GAP_SECONDS
+        self._gap_words = (
+            f"stood still for {still:.0f} s" if is_still else f"saw its clock step {stepped:+.0f} s"
+        )
+        log.warning("ticker.gap_seen", still_seconds=round(still, 1), step_seconds=round(stepped))
+
+    def _launch_all(self, sites: Sequence[Site], *, due: float) -> None:
+        if self._wait is None or not sites:
+            for site in sites:
+                self._launch(self._watched[site.slug], due=due)
+            return
+        steps: dict[int, list[Watched]] = {}
+        for site in sites:
+            steps.setdefault(step_of(site.slug), []).append(self._watched[site.slug])
+        self._keep(asyncio.create_task(self._spread(steps, due, self._wait), name="spread"))
+
+    async def _spread(self, steps: Mapping[int, list[Watched]], due: float, wait: Wait) -> None:
+        began = self._clock.monotonic()
+        for step in sorted(steps):
+            ahead = began + step / STEPS - self._clock.monotonic()
+            if ahead > 0:
+                await wait(ahead)
+            for watched in steps[step]:
+                self._launch(watched, due=due + step / STEPS)
+
+    def _miss(self, slug: str, slots: int) -> None:
+        self.figures.missed += slots
+        self._readings.miss(slug, slots)
+        self.tally.unwatch(Cause.MISSED, at=self._clock.now(), slots=slots)
+
     def _launch(self, watched: Watched, *, due: float) -> None:
         if watched.is_running:
             self.figures.skipped += 1
             self._readings.miss(watched.site.slug)
+            self.tally.unwatch(Cause.MISSED, at=self._clock.now())
             return
         watched.is_running = True
         self.figures.due += 1
-        task = asyncio.create_task(self._run(watched, due), name=f"probe {watched.site.slug}")
+        run = self._run_long if watched.is_long else self._run
+        self._keep(asyncio.create_task(run(watched, due), name=f"probe {watched.site.slug}"))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _run_long(self, watched: Watched, due: float) -> None:
+        async with self._long_gate:
+            await self._run(watched, due)
 
     async def _run(self, watched: Watched, due: float) -> None:
         try:
@@ -193,12 +280,20 @@ class Ticker:
         self.figures.lateness_sum += seconds
 
     async def _probe(self, watched: Watched) -> None:
-        site = watched.site
+        site, gap = watched.site, self._gap
+        began = self._clock.monotonic()
         observation = await self._prober.probe(site, started_at=self._clock.now())
+        took = self._clock.monotonic() - began
+        watched.is_long = took > LONG_SHARE * site.timeout.total_seconds()
+        self._excuser.note(observation)
+        if watched.gap != self._gap:
+            observation = self._doubt(observation, site)
+            watched.gap = gap  # the doubt stays for the next probe if this one began before the gap
         if observation.cause is not None:
             observation = await self._excuser.excuse(observation)
         judgement = judge(observation, slow_after=site.slow_after)
         self._readings.add(site.slug, observation, judgement, ended_at=self._clock.now())
+        self._count(observation, judgement)
         self._remember(watched, observation, judgement)
         streak, transition = advance(
             watched.streak,
@@ -216,6 +311,19 @@ class Ticker:
             watched.is_looked_at_again = True
             again = self._clock.monotonic() + site.confirmation.retry_after.total_seconds()
             heapq.heappush(self._again, (again, site.slug))
+
+    def _doubt(self, observation: Observation, site: Site) -> Observation:
+        """Return a bad observation with the blame on us: it is the first after a gap."""
+        if judge(observation, slow_after=site.slow_after).verdict is Verdict.UP:
+            return observation
+        message = f"the prober {self._gap_words}: the first look after that does not count"
+        return replace(observation, cause=Cause.OWN_STALL, message=message)
+
+    def _count(self, observation: Observation, judgement: Judgement) -> None:
+        if judgement.verdict is Verdict.UNKNOWN and judgement.cause is not None:
+            self.tally.unwatch(judgement.cause, at=observation.started_at)
+        else:
+            self.tally.watched += 1
 
     def _remember(self, watched: Watched, observation: Observation, judgement: Judgement) -> None:
         """Keep the first bad observation of a run: what failed first is the best evidence."""

@@ -46,6 +46,9 @@ class FakeExcuser:
     def __init__(self) -> None:
         self.is_well = True
 
+    def note(self, observation: Observation) -> None:
+        """Take no note."""
+
     async def excuse(self, observation: Observation) -> Observation:
         if self.is_well:
             return observation

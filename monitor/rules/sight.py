@@ -1,0 +1,88 @@
+"""Whether a location can see: from what was watched and what was not, cycle by cycle.
+
+A single excused probe is no news. A location is blind when for whole cycles a large share of its
+slots could not be judged for reasons of our own; then staff must hear of it, for nobody else would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from monitor.rules.observation import Cause
+
+BLIND_SHARE = 0.3
+"""Share of unwatched slots above which a cycle is blind."""
+
+SIGHTED_SHARE = 0.1
+"""Share of unwatched slots up to which a blind location sees again."""
+
+BLIND_CYCLES = 2
+"""Blind cycles in a row after which staff are told."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Slots of one cycle: ``watched`` ones, and by cause those that could not be judged."""
+
+    watched: int = 0
+    unwatched: dict[Cause, int] = field(default_factory=dict[Cause, int])
+    first_unwatched_at: datetime | None = None
+
+    def unwatch(self, cause: Cause, *, at: datetime, slots: int = 1) -> None:
+        """Count slots that could not be judged; ``at`` (aware UTC) is when that was."""
+        self.unwatched[cause] = self.unwatched.get(cause, 0) + slots
+        if self.first_unwatched_at is None or at < self.first_unwatched_at:
+            self.first_unwatched_at = at
+
+    @property
+    def missing(self) -> int:
+        """How many slots could not be judged."""
+        return sum(self.unwatched.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """How well a location sees.
+
+    ``since`` is the first unwatched slot of a run of blind cycles, None while it sees; ``cause`` is
+    what most slots of the run's first cycle suffered from; ``unwatched`` counts the run's slots.
+    """
+
+    cycles: int = 0
+    since: datetime | None = None
+    cause: Cause | None = None
+    unwatched: int = 0
+    is_told: bool = False
+
+
+class Change(StrEnum):
+    """What staff are to hear."""
+
+    BLIND = "blind"
+    SIGHTED = "sighted"
+
+
+def look_back(sight: Sight, tally: Tally) -> tuple[Sight, Change | None]:
+    """Feed what one cycle brought; return the sight after it and what staff are to hear, if any.
+
+    After ``SIGHTED`` the returned sight still holds the run's figures; begin anew from ``Sight()``.
+    """
+    total = tally.watched + tally.missing
+    if not total:
+        return sight, None
+    share = tally.missing / total
+    if share <= SIGHTED_SHARE if sight.is_told else share <= BLIND_SHARE:
+        seen = replace(sight, unwatched=sight.unwatched + tally.missing)
+        return (seen, Change.SIGHTED) if sight.is_told else (Sight(), None)
+    sight = Sight(
+        cycles=sight.cycles + 1,
+        since=sight.since or tally.first_unwatched_at,
+        cause=sight.cause or max(tally.unwatched, key=lambda cause: tally.unwatched[cause]),
+        unwatched=sight.unwatched + tally.missing,
+        is_told=sight.is_told,
+    )
+    if sight.is_told or sight.cycles < BLIND_CYCLES:
+        return sight, None
+    return replace(sight, is_told=True), Change.BLIND
