@@ -1,179 +1,189 @@
-"""Processor time of one probe on a fresh connection: the prober beside a plain httpx client.
+"""Processor time of one HTTPS probe: the whole prober beside plain httpx, blackbox_exporter and C.
 
-    python -m tests.bench.bench_probe [--probes N] [--rounds N]
+    python -m tests.bench.bench_probe [--quick]
 
-The server runs in a process of its own and is not counted. Both clients are measured in turn, round
-by round, so that what else the machine does falls on both; medians of the rounds are printed. What
-each client is asked for is the same page; the prober also looks at certificate, body and title.
+All probe the same sites of a local nginx, each probe on a fresh connection, without a TLS session
+to resume, with the certificate verified. They run in turn, in rounds, at the same pace; when each
+has settled its processor time is taken for a while and divided by the requests that nginx counted.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
-import ssl
+import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from ipaddress import ip_network
+from functools import partial
 from pathlib import Path
 
-import httpx
+import pycurl
 
-from monitor.egress import CurlTransport
-from monitor.prober import Prober
-from monitor.rules.site import Site
-from tests.loopback import Authorities, answer, serving
+from tests.bench import contenders
+from tests.bench.contenders import Contender, Course
+from tests.bench.websites import find_nginx, serving_sites
 
-AT_ONCE = 50
-STARTED_AT = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
-PAGE = b"<!doctype html><title>A page</title>" + b"<p>Twenty words of text, more or less.</p>" * 48
+PROBER = "prober, whole service"
+HTTPX = "plain httpx, shared client"
+BLACKBOX = "blackbox_exporter + Prometheus"
+C_SAME = "bare C, OpenSSL as the prober's"
+C_SYSTEM = "bare C, OpenSSL of the system"
 
-Ask = Callable[[], Awaitable[None]]
+GOALS = ((PROBER, BLACKBOX, "< 0.45"), (PROBER, C_SAME, "<= 1.3"), (PROBER, C_SYSTEM, "<= 1.3"))
 
 
-@dataclass
-class Contender:
-    """One client with what each of its rounds took, in microseconds of processor time a probe."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long the race takes; times in seconds."""
+
+    sites: int = 1000
+    interval: int = 10
+    rounds: int = 3
+    settle: float = 12
+    measure: float = 10
+
+
+QUICK = Plan(rounds=1, settle=11, measure=8)
+
+
+@dataclass(slots=True)
+class Lane:
+    """A contender with what each of its rounds took, in ms of processor time a probe."""
 
     name: str
-    ask: Ask
-    rounds: list[float] = field(default_factory=list)
+    contender: Contender
+    parts: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    memory: int = 0
 
     @property
-    def median(self) -> float:
-        return statistics.median(self.rounds)
+    def rounds(self) -> list[float]:
+        """The sum of all its processes, round by round."""
+        return [sum(parts.values()) for parts in self.parts]
 
 
-async def serve(folder: Path) -> None:
-    """Serve the page over HTTP and HTTPS until told to stop; print the two URLs."""
-    authorities = Authorities(folder)
-    async with (
-        serving(answer(PAGE)) as plain,
-        serving(answer(PAGE), tls=authorities.tls()) as secure,
+def line_up() -> tuple[list[Lane], list[str]]:
+    """Return who can run here, and a line for each who cannot."""
+    lanes = [Lane(PROBER, contenders.prober), Lane(HTTPX, contenders.plain_httpx)]
+    absent: list[str] = []
+    if contenders.is_installed("prometheus", "prometheus-blackbox-exporter"):
+        lanes.append(Lane(BLACKBOX, contenders.blackbox))
+    else:
+        absent.append(f"{BLACKBOX}: left out, prometheus or its blackbox exporter is absent")
+    library = contenders.openssl_of_pycurl()
+    if not contenders.is_installed("gcc"):
+        absent.append("bare C: left out, gcc is absent")
+    else:
+        lanes.append(Lane(C_SYSTEM, contenders.bare_c))
+        if library is not None:
+            lanes.append(Lane(C_SAME, partial(contenders.bare_c, library=library)))
+    return lanes, absent
+
+
+def measure(lane: Lane, course: Course, plan: Plan) -> None:
+    """Run one contender for one round."""
+    with (
+        tempfile.TemporaryDirectory(prefix="fettle-bench-") as folder,
+        lane.contender(course, Path(folder)) as processes,
     ):
-        sys.stdout.write(f"{plain.url()} {secure.url()}\n")
-        sys.stdout.flush()
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        time.sleep(plan.settle)
+        began = {name: process.cpu_seconds() for name, process in processes.items()}
+        answered = course.websites.answered()
+        time.sleep(plan.measure)
+        probes = course.websites.answered() - answered
+        if probes < 0.8 * course.pace * plan.measure:
+            outputs = [process.output() for process in processes.values()]
+            raise RuntimeError(f"{lane.name} made {probes} probes: {outputs}")
+        lane.parts.append(
+            {
+                name: (process.cpu_seconds() - began[name]) / probes * 1000
+                for name, process in processes.items()
+            }
+        )
+        lane.memory = sum(process.memory()[0] for process in processes.values())
 
 
-@contextlib.contextmanager
-def server(folder: Path) -> Iterator[tuple[str, str]]:
-    """Run the server in a process of its own; give its HTTP and HTTPS URLs."""
-    command = [sys.executable, "-m", "tests.bench.bench_probe", "--serve", str(folder)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        plain, secure = process.stdout.readline().split()
-        yield plain, secure
-        process.communicate()
-
-
-async def measure(contender: Contender, probes: int) -> None:
-    """Ask ``probes`` times, fifty at once, and note the processor time of one."""
-    left = iter(range(probes))
-
-    async def work() -> None:
-        for _ in left:
-            await contender.ask()
-
-    began = time.process_time()
-    await asyncio.gather(*(work() for _ in range(AT_ONCE)))
-    contender.rounds.append((time.process_time() - began) / probes * 1_000_000)
-
-
-@contextlib.asynccontextmanager
-async def contenders(
-    plain: str, secure: str, *, authorities: str
-) -> AsyncIterator[list[tuple[Contender, Contender]]]:
-    """Give pairs of plain httpx and prober, for HTTP and HTTPS."""
-    context = ssl.create_default_context(cafile=authorities)
-    limits = httpx.Limits(max_keepalive_connections=0)
-    prober = Prober(transport=CurlTransport(ca_bundle=authorities))
-    async with httpx.AsyncClient(verify=context, trust_env=False, limits=limits) as client:
-
-        def by_httpx(url: str) -> Ask:
-            async def ask() -> None:
-                response = await client.get(url)
-                assert response.status_code == 200
-
-            return ask
-
-        def by_prober(url: str) -> Ask:
-            site = Site(
-                slug="bench",
-                client="bench",
-                name="Bench",
-                url=url,
-                allow_networks=(ip_network("127.0.0.0/8"),),
-            )
-
-            async def ask() -> None:
-                seen = await prober.probe(site, started_at=STARTED_AT)
-                assert seen.cause is None, seen.message
-
-            return ask
-
-        yield [
-            (Contender(f"{scheme} httpx", by_httpx(url)), Contender(scheme, by_prober(url)))
-            for scheme, url in (("HTTP", plain), ("HTTPS", secure))
-        ]
-    await prober.aclose()
-
-
-async def race(plain: str, secure: str, *, authorities: str, probes: int, rounds: int) -> str:
-    """Measure all contenders in turn; return the table."""
-    async with contenders(plain, secure, authorities=authorities) as pairs:
-        for contender in (each for pair in pairs for each in pair):
-            await measure(contender, AT_ONCE * 2)
-            contender.rounds.clear()
-        for _ in range(rounds):
-            for contender in (each for pair in pairs for each in pair):
-                await measure(contender, probes)
-        lines = [f"{'':8}{'httpx':>12}{'prober':>12}{'ratio':>10}   CPU µs per probe"]
-        for other, ours in pairs:
-            ratios = (mine / its for mine, its in zip(ours.rounds, other.rounds, strict=True))
-            lines.append(
-                f"{ours.name:8}{other.median:12,.0f}{ours.median:12,.0f}"
-                f"{statistics.median(ratios):10.2f}   {rounds} rounds of {probes}"
-            )
+def table(lanes: Sequence[Lane], plan: Plan) -> str:
+    """Return the figures and ratios as text."""
+    lines = [f"{'':34}{'CPU ms per probe':>18}{'rounds':>28}{'memory':>10}"]
+    for lane in lanes:
+        each = "  ".join(f"{one:.2f}" for one in lane.rounds)
+        memory = f"{lane.memory / 1e6:.0f} MB"
+        lines.append(f"{lane.name:34}{statistics.median(lane.rounds):>18.3f}{each:>28}{memory:>10}")
+        if len(lane.parts[0]) > 1:
+            lines += [
+                f"{'  of this ' + name:34}"
+                f"{statistics.median(parts[name] for parts in lane.parts):>18.3f}"
+                for name in lane.parts[0]
+            ]
+    by_name = {lane.name: lane for lane in lanes}
+    lines.append("")
+    for one, other, goal in GOALS:
+        if one in by_name and other in by_name:
+            pairs = zip(by_name[one].rounds, by_name[other].rounds, strict=True)
+            ratio = statistics.median(a / b for a, b in pairs)
+            lines.append(f"{one} / {other:34}{ratio:>8.2f}   goal {goal}")
     return "\n".join(lines)
 
 
-def run(*, probes: int = 400, rounds: int = 7) -> str:
-    """Start the server, race, return the table."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        server(Path(folder)) as (plain, secure),
-    ):
-        authorities = str(Path(folder) / "authorities.pem")
-        return asyncio.run(
-            race(plain, secure, authorities=authorities, probes=probes, rounds=rounds)
+def surroundings() -> str:
+    """Return what the figures depend on: machine and versions."""
+
+    def first_line(*command: str) -> str:
+        try:
+            said = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            return f"{command[0]} absent"
+        return ((said.stdout or said.stderr).splitlines() or [""])[0]
+
+    models = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if line.startswith("model name")
+    ]
+    return "\n".join(
+        (
+            f"{len(models)} x {models[0] if models else platform.machine()}, "
+            f"Linux {platform.release()}, Python {platform.python_version()}",
+            pycurl.version,
+            first_line(find_nginx() or "nginx", "-v"),
+            first_line("prometheus-blackbox-exporter", "--version"),
+            first_line("prometheus", "--version"),
+            first_line("gcc", "--version") + "; " + first_line("openssl", "version"),
         )
+    )
+
+
+def run(plan: Plan) -> str:
+    """Run the race; return its table."""
+    lanes, absent = line_up()
+    with serving_sites(plan.sites, addresses=100) as websites:
+        course = Course(websites, plan.interval)
+        for number in range(plan.rounds):
+            for lane in lanes if number % 2 == 0 else reversed(lanes):
+                sys.stderr.write(f"round {number + 1}: {lane.name}\n")
+                measure(lane, course, plan)
+    head = (
+        f"{plan.sites} HTTPS sites every {plan.interval} s, {course.pace:g} a second, "
+        f"{plan.rounds} rounds of {plan.measure:g} s"
+    )
+    return "\n".join([surroundings(), "", head, table(lanes, plan), *absent])
 
 
 def test_processor_time_of_a_probe() -> None:
     """What ``make bench`` runs; it asserts nothing of time."""
-    sys.stdout.write(f"\n{run(probes=200, rounds=5)}\n")
+    sys.stdout.write(f"\n{run(Plan())}\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--probes", type=int, default=400, help="probes in a round")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--serve", metavar="FOLDER", help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="one short round")
+    parser.add_argument("--only", help="only contenders whose name holds this")
     arguments = parser.parse_args()
-    if arguments.serve:
-        asyncio.run(serve(Path(arguments.serve)))
-    else:
-        sys.stdout.write(run(probes=arguments.probes, rounds=arguments.rounds) + "\n")
+    sys.stdout.write(run(QUICK if arguments.quick else Plan()) + "\n")
 
 
 if __name__ == "__main__":
