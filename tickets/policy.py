@@ -9,6 +9,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from tickets.outbox import Recipient
+from tickets.rules.escalation import DEFAULT_STEPS, EscalationStep, StaffChannel
 from tickets.rules.hours import SupportHours
 from tickets.rules.promise import ResponseTarget
 from tickets.rules.ticket import Priority
@@ -23,11 +24,21 @@ class ClientContacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClientPromises:
+    """The calendar and the response targets of a client whose agreement has its own."""
+
+    hours: SupportHours
+    targets: Mapping[Priority, ResponseTarget]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Promises and addressees, built once from the settings and passed to every action.
 
-    ``update_every`` is support time between words to the client on an open critical ticket.
-    ``mail_domain`` is the domain of our Message-IDs.
+    ``hours`` and ``targets`` are the agency's; ``promises`` holds those of clients that have their
+    own, so ask ``hours_of`` and ``targets_of`` wherever a client is known. ``update_every`` is
+    support time between words to the client on an open critical ticket. ``escalation`` says who is
+    told while a promise runs out. ``mail_domain`` is the domain of our Message-IDs.
     """
 
     agency_name: str
@@ -36,7 +47,11 @@ class Policy:
     base_url: str
     hours: SupportHours
     targets: Mapping[Priority, ResponseTarget]
+    promises: Mapping[str, ClientPromises] = field(
+        default_factory=lambda: MappingProxyType[str, ClientPromises]({})
+    )
     update_every: timedelta = timedelta(hours=1)
+    escalation: tuple[EscalationStep, ...] = DEFAULT_STEPS
     duty: tuple[Recipient, ...] = ()
     lead: tuple[Recipient, ...] = ()
     contacts: Mapping[str, ClientContacts] = field(
@@ -46,3 +61,17 @@ class Policy:
     def contacts_of(self, client: str) -> ClientContacts:
         """Return the contacts of the client with slug ``client``; none if it is not configured."""
         return self.contacts.get(client, ClientContacts())
+
+    def hours_of(self, client: str) -> SupportHours:
+        """Return the calendar that counts for the client with slug ``client``."""
+        own = self.promises.get(client)
+        return self.hours if own is None else own.hours
+
+    def targets_of(self, client: str) -> Mapping[Priority, ResponseTarget]:
+        """Return the response targets that count for the client with slug ``client``."""
+        own = self.promises.get(client)
+        return self.targets if own is None else own.targets
+
+    def staff_of(self, channel: StaffChannel) -> tuple[Recipient, ...]:
+        """Return who stands behind one list of ``staff_channels``."""
+        return self.duty if channel is StaffChannel.DUTY else self.lead
