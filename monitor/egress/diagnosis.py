@@ -22,6 +22,7 @@ from monitor.rules.observation import Cause, Certificate, Phase
 _TOO_LARGE = 100
 _WEIRD_REPLY = 8
 _HTTP2_STREAM = 92
+_MOST_DIGITS = 18  # a number of more is none that libcurl heeds, nor one to read and store
 _OWN_LACK = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
 _HUNG_UP = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
@@ -216,14 +217,16 @@ def _explain_answer(scene: Scene) -> tuple[Cause, str]:
         return Cause.DECODE_ERROR, f"the answer is encoded in a way we did not ask for: {words}"
     if "alert" in words:
         return Cause.TLS_HANDSHAKE, f"{scene.peer} ended the TLS connection: {words}"
-    if code == pycurl.E_UNSUPPORTED_PROTOCOL:
+    if code in {pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_WRITE_ERROR}:
         return Cause.PROTOCOL_ERROR, f"what {scene.peer} answered is not HTTP"
     return Cause.PROTOCOL_ERROR, f"the answer breaks the rules of HTTP: {words}"
 
 
 def _of_length(seen: Seen) -> str:
     length = seen.header(b"content-length")
-    return f" of {int(length):,}" if length is not None and length.isdigit() else ""
+    if length is None or not length.isdigit() or len(length) > _MOST_DIGITS:
+        return ""
+    return f" of {int(length):,}"
 
 
 def _unreadable_authorities(scene: Scene) -> str:

@@ -238,6 +238,8 @@ class Exchange:
             seen.interim_answers += 1
             seen.lines.clear()
             return None
+        if not status:
+            return 0  # libcurl is content with nearly anything as a status line
         seen.is_answered = True
         seen.status = status
         if status in _REDIRECTS and seen.header(b"location"):
@@ -277,4 +279,5 @@ class _Opened:
 
 def _status_of(line: bytes) -> int:
     parts = line.split(None, 2)
-    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
+    is_status = len(parts) > 1 and len(parts[1]) == 3 and parts[1].isdigit()
+    return int(parts[1]) if is_status else 0

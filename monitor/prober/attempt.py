@@ -14,6 +14,7 @@ from monitor.rules.observation import Cause, Certificate, Observation, Phase, Ph
 from monitor.rules.redirect import MOST_REDIRECTS, REDIRECTS, find_target, may_have_credentials
 from monitor.rules.site import Site
 
+_MOST_DIGITS = 18
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -133,7 +134,7 @@ class Attempt:
             remote_address=seen.remote_address,
             body_bytes=len(seen.body),
             body_truncated=self.is_truncated,
-            content_length=int(length) if length.isascii() and length.isdecimal() else None,
+            content_length=_number_in(length),
             certificate=self.certificate,
             tls_version=seen.tls_version,
             tls_cipher=seen.tls_cipher,
@@ -190,6 +191,12 @@ def _decode(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
+
+
+def _number_in(length: str) -> int | None:
+    """Return the number that a Content-Length names; None for none, or one beyond all bodies."""
+    is_number = length.isascii() and length.isdecimal() and len(length) <= _MOST_DIGITS
+    return int(length) if is_number else None
 
 
 def _encode(value: str) -> bytes:
