@@ -51,6 +51,8 @@ MARKS = {
     Notice.RESOLVED: Mark("", "Resolved", "accent"),
     Notice.REOPENED: Mark("", "Open again", "accent"),
     Notice.BREACHED: Mark("", "Deadline missed", "accent"),
+    Notice.AT_RISK: Mark("", "At risk", "accent"),
+    Notice.UPDATE_DUE: Mark("", "Word due", "accent"),
 }
 """The hues of states are kept for states of a site; what people do is in the accent."""
 

@@ -82,6 +82,20 @@ SAMPLE_FACTS = MappingProxyType(
         | _PROMISE
         | {"message": "It happens again: connection refused by 203.0.113.7 on port 443"},
         Notice.BREACHED: _COMMON | _PROMISE | {"at": "2026-03-09T10:05:00+00:00"},
+        Notice.AT_RISK: _COMMON
+        | _PROMISE
+        | {
+            "at": "2026-03-09T09:34:41+00:00",
+            "since": "2026-03-09T09:04:41+00:00",
+            "percent": 50,
+            "time_left": "30 min",
+        },
+        Notice.UPDATE_DUE: _COMMON
+        | {
+            "at": "2026-03-09T10:12:20+00:00",
+            "next_word_by": "2026-03-09T10:12:05+00:00",
+            "by": "Sam Okafor",
+        },
     }
 )
 """Facts of one message for each notice, as ``tickets.actions`` writes them."""

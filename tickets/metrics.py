@@ -200,6 +200,8 @@ MAIL_KINDS = {
     Notice.REPLY: "reply",
     Notice.RESOLVED: "resolved",
     Notice.BREACHED: "reminder",
+    Notice.AT_RISK: "reminder",
+    Notice.UPDATE_DUE: "reminder",
 }
 """What the contract's label ``kind`` calls each notice."""
 

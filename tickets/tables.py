@@ -5,13 +5,13 @@ Rows carry no behaviour. Every instant is aware UTC. Each index is named for the
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from tickets.rules.message import DeliveryOutcome, FailureReason, MessageState
+from tickets.rules.message import Channel, DeliveryOutcome, FailureReason, MessageState
 from tickets.rules.notice import Audience, Notice
 from tickets.rules.promise import CountedIn, MetBy
 from tickets.rules.staff import Role
@@ -120,6 +120,19 @@ class PromiseRow(Row, table=True):
     breached_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
+class EscalationRow(Row, table=True):
+    """A step of a promise's escalation that staff were told of, once.
+
+    ``step`` is a share of the promise such as ``50%``, or ``update`` with the instant by which the
+    client was to have the next word.
+    """
+
+    ticket_id: int = Field(primary_key=True, foreign_key="ticket.id")
+    promise_number: int = Field(primary_key=True)
+    step: str = Field(primary_key=True)
+    told_at: datetime = Field(sa_type=Instant)
+
+
 class EntryRow(Row, table=True):
     """One line of a ticket's history; rows are added, never changed or deleted.
 
@@ -166,6 +179,7 @@ class MessageRow(Row, table=True):
     audience: Audience = Field(sa_type=stored_enum(Audience, "audience"))
     name: str
     address: str
+    channel: Channel = Field(default=Channel.MAIL, sa_type=stored_enum(Channel, "channel"))
     priority: Priority = Field(sa_type=stored_enum(Priority, "priority"))
     rank: int
     header_id: str
@@ -193,3 +207,25 @@ class DeliveryRow(Row, table=True):
     outcome: DeliveryOutcome = Field(sa_type=stored_enum(DeliveryOutcome, "outcome"))
     reason: FailureReason | None = Field(default=None, sa_type=stored_enum(FailureReason, "reason"))
     answer: str = ""
+
+
+class CalendarRow(Row, table=True):
+    """A calendar of support hours as it was put into use; ``client`` is empty for the agency's own.
+
+    ``days`` names its holidays and closures by ISO date from ``first`` to ``last``, ``week`` lists
+    each weekday's intervals, and ``digest`` tells both from another version's. ``change`` is what
+    this version changed (see ``tickets.rules.calendar``). ``ending_told_at`` is when the lead was
+    told that its holidays are known for too short a time.
+    """
+
+    client: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    made_at: datetime = Field(sa_type=Instant)
+    digest: str
+    source: str
+    first: date
+    last: date
+    week: dict[str, Any] = Field(sa_type=Json)
+    days: dict[str, Any] = Field(sa_type=Json)
+    change: dict[str, Any] = Field(sa_type=Json)
+    ending_told_at: datetime | None = Field(default=None, sa_type=Instant)

@@ -69,6 +69,7 @@ DEEDS = {
     Action.WORSEN: "saw the site go from slow to down",
     Action.UNWATCH: "stopped watching the site",
     Action.BREACH: "recorded that the promise was broken",
+    Action.ESCALATE: "told staff that the clock runs",
 }
 """What somebody did; the name of whoever it was comes before."""
 
@@ -91,6 +92,8 @@ NOTICES = {
     Notice.RESOLVED: "Resolved",
     Notice.REOPENED: "Reopened",
     Notice.BREACHED: "Promise broken",
+    Notice.AT_RISK: "Promise at risk",
+    Notice.UPDATE_DUE: "Word to the client due",
 }
 
 MESSAGE_STATES = {

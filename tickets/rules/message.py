@@ -18,6 +18,13 @@ class MessageState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Channel(StrEnum):
+    """By what a message travels: mail, or a service for chat, push or SMS, which only staff use."""
+
+    MAIL = "mail"
+    PUSH = "push"
+
+
 class DeliveryOutcome(StrEnum):
     """How one attempt to send a message ended."""
 

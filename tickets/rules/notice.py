@@ -25,10 +25,20 @@ class Notice(StrEnum):
     RESOLVED = "resolved"
     REOPENED = "reopened"
     BREACHED = "breached"
+    AT_RISK = "at_risk"
+    UPDATE_DUE = "update_due"
 
 
 AUTOMATIC_NOTICES = frozenset(
-    {Notice.DOWN, Notice.SLOW, Notice.RECOVERED, Notice.REOPENED, Notice.BREACHED}
+    {
+        Notice.DOWN,
+        Notice.SLOW,
+        Notice.RECOVERED,
+        Notice.REOPENED,
+        Notice.BREACHED,
+        Notice.AT_RISK,
+        Notice.UPDATE_DUE,
+    }
 )
 """Notices that no person wrote: their mail says ``Auto-Submitted: auto-generated``."""
 

@@ -78,6 +78,7 @@ class Action(StrEnum):
     WORSEN = "worsen"
     UNWATCH = "unwatch"
     BREACH = "breach"
+    ESCALATE = "escalate"
 
 
 OPEN_STATUSES = frozenset({Status.OPEN, Status.ACKNOWLEDGED, Status.WAITING})
@@ -98,6 +99,7 @@ ACTIONS: Mapping[Action, frozenset[Status]] = MappingProxyType(
         Action.WORSEN: frozenset(Status),
         Action.UNWATCH: frozenset(Status),
         Action.BREACH: OPEN_STATUSES,
+        Action.ESCALATE: OPEN_STATUSES,
     }
 )
 """Statuses from which each action is allowed."""
