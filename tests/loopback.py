@@ -112,7 +112,9 @@ async def serving(
         finally:
             visits.discard(task)
             writer.close()
-            with contextlib.suppress(ConnectionError, ssl.SSLError, TimeoutError):
+            with contextlib.suppress(
+                ConnectionError, ssl.SSLError, TimeoutError, asyncio.CancelledError
+            ):
                 await writer.wait_closed()
             server.closed.set()
 
@@ -215,6 +217,17 @@ def reset_after(*parts: bytes) -> Script:
         await visit.send(*parts)
         await asyncio.sleep(0.05)
         visit.reset()
+
+    return script
+
+
+def stop_after(*parts: bytes) -> Script:
+    """Send some bytes, then nothing, with the connection left open."""
+
+    async def script(visit: Visit) -> None:
+        await visit.asked()
+        await visit.send(*parts)
+        await visit.until_closed()
 
     return script
 

@@ -1,0 +1,1 @@
+"""The prober against real servers on loopback that misbehave in every way we could think of."""
