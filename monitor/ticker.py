@@ -23,7 +23,7 @@ import structlog
 from monitor.ledger import Confirmed
 from monitor.readings import Readings, observation_document
 from monitor.rules.observation import Cause, Observation
-from monitor.rules.sight import Tally
+from monitor.rules.sight import LONG_UNSEEN, Tally
 from monitor.rules.site import Site
 from monitor.rules.streak import Streak, Transition, advance
 from monitor.rules.verdict import Judgement, Verdict, judge
@@ -87,6 +87,7 @@ class Watched:
     is_looked_at_again: bool = False
     is_long: bool = False
     gap: int = 0
+    unseen_since: float | None = None
 
 
 @dataclass(slots=True)
@@ -184,6 +185,11 @@ class Ticker:
     def take_tally(self) -> Tally:
         """Return what was seen and not seen since the last call, and begin anew."""
         tally, self.tally = self.tally, Tally()
+        edge = self._clock.monotonic() - LONG_UNSEEN.total_seconds()
+        tally.long_unseen = sum(
+            watched.unseen_since is not None and watched.unseen_since < edge
+            for watched in self._watched.values()
+        )
         return tally
 
     async def drain(self) -> None:
@@ -293,7 +299,7 @@ class Ticker:
             observation = await self._excuser.excuse(observation)
         judgement = judge(observation, slow_after=site.slow_after)
         self._readings.add(site.slug, observation, judgement, ended_at=self._clock.now())
-        self._count(observation, judgement)
+        self._count(watched, observation, judgement)
         self._remember(watched, observation, judgement)
         streak, transition = advance(
             watched.streak,
@@ -319,11 +325,13 @@ class Ticker:
         message = f"the prober {self._gap_words}: the first look after that does not count"
         return replace(observation, cause=Cause.OWN_STALL, message=message)
 
-    def _count(self, observation: Observation, judgement: Judgement) -> None:
+    def _count(self, watched: Watched, observation: Observation, judgement: Judgement) -> None:
         if judgement.verdict is Verdict.UNKNOWN and judgement.cause is not None:
             self.tally.unwatch(judgement.cause, at=observation.started_at)
+            watched.unseen_since = watched.unseen_since or self._clock.monotonic()
         else:
             self.tally.watched += 1
+            watched.unseen_since = None
 
     def _remember(self, watched: Watched, observation: Observation, judgement: Judgement) -> None:
         """Keep the first bad observation of a run: what failed first is the best evidence."""

@@ -61,12 +61,21 @@ NETWORK_CAUSES = frozenset(
         Cause.CONNECT_UNREACHABLE,
         Cause.CONNECT_RESET,
         Cause.CONNECT_TIMEOUT,
+        Cause.TLS_NAME,
+        Cause.TLS_UNTRUSTED,
+        Cause.TLS_HANDSHAKE,
         Cause.TLS_TIMEOUT,
         Cause.RESPONSE_TIMEOUT,
         Cause.TRANSFER_TIMEOUT,
+        Cause.BODY_INCOMPLETE,
     }
 )
-"""Causes that our own dead network could produce as well: the canaries are asked before blame."""
+"""Causes that our own dead or captured network could produce too: canaries are asked before blame."""
+
+LOOKUP_CAUSES = frozenset(
+    {Cause.DNS_NOT_FOUND, Cause.DNS_FAILURE, Cause.DNS_TIMEOUT, Cause.OWN_RESOLVER}
+)
+"""Causes for which a name could not be looked up."""
 
 
 class Phase(StrEnum):
@@ -124,7 +133,8 @@ class Observation:
     ``started_at`` is aware UTC, durations are seconds of the monotonic clock. ``cause`` is None for
     a good answer; ``slow`` is never set here, it follows from the threshold (see ``verdict``).
     ``message`` is one plain sentence without a full stop. ``excerpt`` holds at most 2,000
-    characters of the body as text, kept as evidence only when the observation is bad.
+    characters of the body as text, kept as evidence only when the observation is bad. ``warnings``
+    are plain sentences about what is amiss without making the observation bad.
     """
 
     url: str
@@ -148,3 +158,4 @@ class Observation:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     title: str = ""
     excerpt: str = ""
+    warnings: tuple[str, ...] = ()

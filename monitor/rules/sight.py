@@ -7,7 +7,7 @@ slots could not be judged for reasons of our own; then staff must hear of it, fo
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.rules.observation import Cause
@@ -18,17 +18,24 @@ BLIND_SHARE = 0.3
 SIGHTED_SHARE = 0.1
 """Share of unwatched slots up to which a blind location sees again."""
 
+LONG_UNSEEN = timedelta(minutes=15)
+"""How long a single site may go unjudged before that counts as blindness too."""
+
 BLIND_CYCLES = 2
 """Blind cycles in a row after which staff are told."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """Slots of one cycle: ``watched`` ones, and by cause those that could not be judged."""
+    """Slots of one cycle: ``watched`` ones, and by cause those that could not be judged.
+
+    ``long_unseen`` sites have not been judged for ``LONG_UNSEEN``.
+    """
 
     watched: int = 0
     unwatched: dict[Cause, int] = field(default_factory=dict[Cause, int])
     first_unwatched_at: datetime | None = None
+    long_unseen: int = 0
 
     def unwatch(self, cause: Cause, *, at: datetime, slots: int = 1) -> None:
         """Count slots that could not be judged; ``at`` (aware UTC) is when that was."""
@@ -72,8 +79,8 @@ def look_back(sight: Sight, tally: Tally) -> tuple[Sight, Change | None]:
     total = tally.watched + tally.missing
     if not total:
         return sight, None
-    share = tally.missing / total
-    if share <= SIGHTED_SHARE if sight.is_told else share <= BLIND_SHARE:
+    most = SIGHTED_SHARE if sight.is_told else BLIND_SHARE
+    if tally.missing / total <= most and not (tally.missing and tally.long_unseen):
         seen = replace(sight, unwatched=sight.unwatched + tally.missing)
         return (seen, Change.SIGHTED) if sight.is_told else (Sight(), None)
     sight = Sight(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
@@ -62,6 +63,108 @@ async def test_one_answer_is_enough() -> None:
     reach = FakeReach({URLS[0]: Cause.CONNECT_TIMEOUT, URLS[1]: None, URLS[2]: Cause.DNS_FAILURE})
     assert await Canaries(URLS, reach=reach).is_network_well()
     assert sorted(reach.asked) == sorted(URLS)
+
+
+def a_good_answer(number: int, *, address: str | None = None) -> Observation:
+    return Observation(
+        url=f"https://site-{number}.example/",
+        started_at=datetime(2026, 3, 9, 9, 0, tzinfo=UTC),
+        duration_seconds=0.2,
+        http_status=200,
+        remote_address=address or f"93.184.{number}.14",
+    )
+
+
+class SitesAnswer(FakeReach):
+    """Canaries are silent; sites answer while ``is_open``."""
+
+    def __init__(self, *, is_open: bool) -> None:
+        super().__init__({})
+        self.is_open = is_open
+
+    async def __call__(
+        self, url: str, /, *, within: timedelta, allow_networks: tuple[Network, ...] = ()
+    ) -> Cause | None:
+        self.asked.append(url)
+        return None if self.is_open and "site" in url else Cause.CONNECT_TIMEOUT
+
+
+async def test_canaries_that_are_blocked_do_not_blind_us_while_another_site_answers() -> None:
+    reach = SitesAnswer(is_open=True)
+    canaries = Canaries(URLS, reach=reach)
+    canaries.note(a_good_answer(1))
+    seen = await canaries.excuse(an_observation(Cause.CONNECT_TIMEOUT))
+    assert seen.cause is Cause.CONNECT_TIMEOUT
+    assert reach.asked[-1] == "https://site-1.example/"
+
+
+async def test_the_site_that_failed_and_sites_in_our_own_house_are_no_witnesses() -> None:
+    reach = SitesAnswer(is_open=True)
+    canaries = Canaries(URLS, reach=reach)
+    failed = replace(an_observation(Cause.CONNECT_TIMEOUT), url=a_good_answer(1).url)
+    canaries.note(a_good_answer(1))
+    canaries.note(a_good_answer(2, address="192.168.3.4"))
+    assert (await canaries.excuse(failed)).cause is Cause.OWN_NETWORK
+    assert sorted(reach.asked) == sorted(URLS)
+
+
+async def test_an_answer_that_comes_while_canaries_are_silent_clears_our_network() -> None:
+    reach = all_answer(Cause.CONNECT_TIMEOUT)
+    reach.released.clear()
+    canaries = Canaries(URLS, reach=reach)
+    asking = asyncio.create_task(canaries.excuse(an_observation(Cause.CONNECT_TIMEOUT)))
+    await reach.all_asked.wait()
+    canaries.note(a_good_answer(1))
+    reach.released.set()
+    assert (await asking).cause is Cause.CONNECT_TIMEOUT
+
+
+async def test_a_dead_network_is_dead_whatever_answered_before() -> None:
+    canaries = Canaries(URLS, reach=SitesAnswer(is_open=False))
+    for number in range(20):
+        canaries.note(a_good_answer(number))
+    assert (await canaries.excuse(an_observation(Cause.CONNECT_TIMEOUT))).cause is Cause.OWN_NETWORK
+
+
+@pytest.mark.parametrize(
+    ("networks", "is_open", "cause"),
+    [
+        (4, False, Cause.OWN_NETWORK),
+        (4, True, Cause.CONNECT_TIMEOUT),
+        (2, False, Cause.CONNECT_TIMEOUT),
+    ],
+)
+async def test_without_canaries_three_other_networks_tell(
+    networks: int, is_open: bool, cause: Cause
+) -> None:
+    canaries = Canaries((), reach=SitesAnswer(is_open=is_open))
+    for number in range(networks):
+        canaries.note(a_good_answer(number))
+    assert (await canaries.excuse(an_observation(Cause.CONNECT_TIMEOUT))).cause is cause
+
+
+async def test_a_host_that_carries_all_sites_is_no_dead_network() -> None:
+    canaries = Canaries((), reach=SitesAnswer(is_open=False))
+    for number in range(200):
+        canaries.note(a_good_answer(number, address="93.184.215.14"))
+    seen = await canaries.excuse(an_observation(Cause.CONNECT_REFUSED))
+    assert seen.cause is Cause.CONNECT_REFUSED
+
+
+async def test_a_numeric_canary_says_nothing_of_the_name_servers() -> None:
+    urls = ("https://93.184.215.1/", URLS[0])
+    reach = FakeReach({urls[0]: None, urls[1]: Cause.DNS_FAILURE})
+    canaries = Canaries(urls, reach=reach)
+    seen = await canaries.excuse(an_observation(Cause.DNS_FAILURE))
+    assert seen.cause is Cause.OWN_RESOLVER
+    seen = await canaries.excuse(an_observation(Cause.CONNECT_REFUSED))
+    assert seen.cause is Cause.CONNECT_REFUSED
+
+
+async def test_canaries_that_cannot_be_asked_for_want_of_descriptors_say_so() -> None:
+    canaries = Canaries(URLS, reach=all_answer(Cause.OWN_RESOURCES))
+    seen = await canaries.excuse(an_observation(Cause.CONNECT_TIMEOUT))
+    assert seen.cause is Cause.OWN_RESOURCES
 
 
 async def test_silence_from_all_is_our_own_network() -> None:
