@@ -1,4 +1,4 @@
-"""Passes over due rows: promises whose deadline passed, resolved tickets that may close.
+"""Passes over due rows: promises that run out, words due, resolved tickets that may close.
 
 Each row is handled in a transaction of its own and by a conditional change, so that a pass can be
 repeated, run twice at once, or be killed in the middle.
@@ -14,12 +14,12 @@ from sqlmodel import Session, col, select
 
 from tickets.actions import close
 from tickets.errors import Unavailable
+from tickets.escalation import escalate, list_running_out, list_words_due, remind
 from tickets.history import SWEEP, get_ticket
 from tickets.policy import Policy
-from tickets.promises import breach
-from tickets.rules.ticket import OPEN_STATUSES, Outcome, Status, reference
+from tickets.rules.ticket import Outcome, Status, reference
 from tickets.store import Store
-from tickets.tables import PromiseRow, TicketRow
+from tickets.tables import TicketRow
 
 log = structlog.get_logger()
 
@@ -36,9 +36,13 @@ async def sweep(store: Store, policy: Policy, *, now: datetime) -> int:
     Opens its own transactions. Raises ``Unavailable`` if the store is away.
     """
     failed = 0
-    for ticket_id in await store.aread(lambda tx: _list_breached(tx, now)):
+    for ticket_id in await store.aread(lambda tx: list_running_out(tx, policy, now)):
         failed += await _one(
-            store, ticket_id, lambda tx, id_=ticket_id: _breach(tx, policy, id_, now)
+            store, ticket_id, lambda tx, id_=ticket_id: _escalate(tx, policy, id_, now)
+        )
+    for ticket_id in await store.aread(lambda tx: list_words_due(tx, now)):
+        failed += await _one(
+            store, ticket_id, lambda tx, id_=ticket_id: _remind(tx, policy, id_, now)
         )
     for ticket_id in await store.aread(lambda tx: _list_closable(tx, now)):
         failed += await _one(
@@ -60,29 +64,15 @@ async def _one(store: Store, ticket_id: int, change: Callable[[Session], None]) 
     return 0
 
 
-def _list_breached(tx: Session, now: datetime) -> Sequence[int]:
-    query = (
-        select(PromiseRow.ticket_id)
-        .join(
-            TicketRow,
-            (col(TicketRow.id) == col(PromiseRow.ticket_id))
-            & (col(TicketRow.promise_number) == col(PromiseRow.number)),
-        )
-        .where(
-            col(PromiseRow.answered_at).is_(None),
-            col(PromiseRow.breached_at).is_(None),
-            col(PromiseRow.respond_by) < now,
-            col(TicketRow.status).in_([*OPEN_STATUSES]),
-        )
-        .order_by(col(PromiseRow.respond_by))
-        .limit(MOST_ROWS)
-    )
-    return tx.exec(query).all()
+def _escalate(tx: Session, policy: Policy, ticket_id: int, now: datetime) -> None:
+    told = escalate(tx, policy, ticket_id, at=now)
+    if told is not None:
+        log.warning("sweep.promise_escalated", ticket=reference(ticket_id), percent=told.percents[-1])
 
 
-def _breach(tx: Session, policy: Policy, ticket_id: int, now: datetime) -> None:
-    if breach(tx, policy, ticket_id, at=now):
-        log.warning("sweep.promise_breached", ticket=reference(ticket_id))
+def _remind(tx: Session, policy: Policy, ticket_id: int, now: datetime) -> None:
+    if remind(tx, policy, ticket_id, at=now):
+        log.warning("sweep.word_due", ticket=reference(ticket_id))
 
 
 def _list_closable(tx: Session, now: datetime) -> Sequence[int]:
@@ -102,7 +92,7 @@ def _list_closable(tx: Session, now: datetime) -> Sequence[int]:
 def _may_close(ticket: TicketRow, policy: Policy, now: datetime) -> bool:
     if ticket.status is not Status.RESOLVED or ticket.resolved_at is None:
         return False
-    return policy.hours.add_days(ticket.resolved_at, CLOSE_AFTER_DAYS) <= now
+    return policy.hours_of(ticket.client).add_days(ticket.resolved_at, CLOSE_AFTER_DAYS) <= now
 
 
 def _close(tx: Session, policy: Policy, ticket_id: int, now: datetime) -> None:
