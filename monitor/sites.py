@@ -5,10 +5,10 @@ Pure: what was added, changed or removed since the last start is for those to sa
 
 from __future__ import annotations
 
-from monitor.rules.site import BasicAuth, Confirmation, Site
+from monitor.rules.site import BasicAuth, ClientCertificate, Confirmation, Site
 from monitor.settings import MonitoredClient, Settings
 from monitor.settings.probing import ProbingSettings
-from monitor.settings.site import SiteSettings
+from monitor.settings.site import ClientCertificateSettings, SiteSettings
 
 
 def list_sites(settings: Settings) -> tuple[Site, ...]:
@@ -48,7 +48,22 @@ def _site(site: SiteSettings, client: MonitoredClient, probing: ProbingSettings)
         headers={name: value.get_secret_value() for name, value in site.headers.items()},
         basic_auth=credentials
         and BasicAuth(credentials.username, credentials.password.get_secret_value()),
+        ca_file=site.ca_file,
+        client_certificate=_client_certificate(site.client_certificate),
+        ip_family=site.ip_family,
+        every_address=site.resolve == "all",
         body_limit=probing.body_limit,
         user_agent=probing.user_agent,
         allow_networks=probing.allow_networks,
+    )
+
+
+def _client_certificate(given: ClientCertificateSettings | None) -> ClientCertificate | None:
+    if given is None:
+        return None
+    password = given.key_password
+    return ClientCertificate(
+        certificate_file=given.certificate_file,
+        key_file=given.key_file,
+        key_password=None if password is None else password.get_secret_value(),
     )

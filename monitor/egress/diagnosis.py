@@ -26,6 +26,12 @@ _MOST_DIGITS = 18  # a number of more is none that libcurl heeds, nor one to rea
 _OWN_LACK = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
 _HUNG_UP = {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED}
+_CLIENT_CERTIFICATE = 98
+_REFUSALS = (
+    "alert unknown ca", "alert bad certificate", "alert certificate expired",
+    "alert certificate revoked", "alert certificate unknown", "alert unsupported certificate",
+    "alert access denied", "alert decrypt error", "alert handshake failure",
+)  # fmt: skip
 _X509_NOT_YET_VALID = 9
 _X509_EXPIRED = 10
 _X509_SELF_SIGNED = {18, 19}
@@ -104,6 +110,8 @@ def _explain(scene: Scene) -> tuple[Cause, str]:
         return Cause.OWN_RESOURCES, "the prober has no memory or file descriptors left"
     if code == pycurl.E_SSL_CACERT_BADFILE:
         return Cause.OWN_RESOURCES, _unreadable_authorities(scene)
+    if code == pycurl.E_SSL_CERTPROBLEM:
+        return Cause.OWN_RESOURCES, _unusable_certificate(scene)
     if code == pycurl.E_OPERATION_TIMEDOUT:
         return _explain_timeout(scene)
     if code in {pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST}:
@@ -189,6 +197,9 @@ def _explain_tls(scene: Scene) -> tuple[Cause, str]:
 
 def _handshake_words(scene: Scene) -> str:
     words = _words(scene)
+    refusal = _refusal_words(scene, words)
+    if refusal is not None:
+        return refusal
     if "wrong version number" in words or "packet length too long" in words:
         return f"{scene.peer} does not speak TLS"
     if "alert protocol version" in words or "unsupported protocol" in words:
@@ -215,8 +226,9 @@ def _explain_answer(scene: Scene) -> tuple[Cause, str]:
         return Cause.CONNECT_RESET, f"{scene.peer} hung up {where}"
     if code == pycurl.E_BAD_CONTENT_ENCODING:
         return Cause.DECODE_ERROR, f"the answer is encoded in a way we did not ask for: {words}"
-    if "alert" in words:
-        return Cause.TLS_HANDSHAKE, f"{scene.peer} ended the TLS connection: {words}"
+    if "alert" in words or code == _CLIENT_CERTIFICATE:
+        ended = _refusal_words(scene, words) or f"{scene.peer} ended the TLS connection: {words}"
+        return Cause.TLS_HANDSHAKE, ended
     if code in {pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_WRITE_ERROR}:
         return Cause.PROTOCOL_ERROR, f"what {scene.peer} answered is not HTTP"
     return Cause.PROTOCOL_ERROR, f"the answer breaks the rules of HTTP: {words}"
@@ -232,6 +244,24 @@ def _of_length(seen: Seen) -> str:
 def _unreadable_authorities(scene: Scene) -> str:
     where = scene.terms.ca_file or "the public bundle"
     return f"the prober cannot read the certificate authorities in {where}"
+
+
+def _unusable_certificate(scene: Scene) -> str:
+    own = scene.terms.client_certificate
+    where = f"{own.certificate_file} with the key in {own.key_file}" if own else "our certificate"
+    return f"the prober cannot use {where}: {_words(scene)}"
+
+
+def _refusal_words(scene: Scene, words: str) -> str | None:
+    """Say that the server wants another certificate of ours, if that is what it said."""
+    has_own = scene.terms.client_certificate is not None
+    if scene.ending.code == _CLIENT_CERTIFICATE or "certificate required" in words:
+        return f"{scene.peer} asks for a client certificate" + (
+            " and got none that it knows" if has_own else ", and none is configured for it"
+        )
+    if not has_own or not any(alert in words for alert in _REFUSALS):
+        return None
+    return f"{scene.peer} refused our client certificate: {words}"
 
 
 def _words(scene: Scene) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import pycurl
 
+from monitor.egress.papers import Papers
 from monitor.egress.seen import Question, Seen
 from monitor.egress.terms import Terms
 from monitor.rules.address import why_blocked
@@ -59,11 +60,12 @@ class Exchange:
         *,
         addresses: Sequence[str],
         seconds: float,
-        authorities: bytes | None,
+        papers: Papers,
     ) -> None:
         """Prepare the handle for ``question``; ``seconds`` is what is left of its time.
 
-        ``authorities`` is a PEM bundle trusted in place of the public ones.
+        A handle must be given ``papers`` of the same kind every time (see Papers): what one
+        question sets, the next one overwrites.
         """
         self.seen = Seen()
         self._began_at = self._clock()
@@ -77,8 +79,12 @@ class Exchange:
         curl.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
         self._set_method(question.method)
         self._set_addresses(question.port, tuple(addresses))
-        if authorities is not None:
-            curl.setopt(pycurl.CAINFO_BLOB, authorities)
+        if papers.authorities is not None:
+            curl.setopt(pycurl.CAINFO_BLOB, papers.authorities)
+        if papers.certificate is not None and papers.key is not None:
+            curl.setopt(pycurl.SSLCERT_BLOB, papers.certificate)
+            curl.setopt(pycurl.SSLKEY_BLOB, papers.key)
+            curl.setopt(pycurl.KEYPASSWD, papers.key_password)  # if empty, nobody is asked for it
         version = (
             pycurl.CURL_HTTP_VERSION_2TLS if question.speaks_http2 else pycurl.CURL_HTTP_VERSION_1_1
         )
@@ -126,6 +132,15 @@ class Exchange:
         if scheme == "https" and not self.curl.getinfo(pycurl.APPCONNECT_TIME_T):
             return Phase.TLS
         return Phase.PROCESSING
+
+    def read_address(self) -> str | None:
+        """Return the address that the exchange is connected to, or was last tried in vain."""
+        seen = self.seen
+        if len(seen.attempted) <= len(seen.blocked):
+            return None
+        if len(seen.attempted) > 1 and self.curl.getinfo(pycurl.CONNECT_TIME_T):
+            return self.curl.getinfo(pycurl.PRIMARY_IP)
+        return seen.attempted[-1]
 
     def read_http_version(self) -> str | None:
         """Return the version of HTTP that the answer came in."""
@@ -198,6 +213,7 @@ class Exchange:
         """The address guard: sees the very address that is about to be connected to."""
         family, kind, protocol, end = address
         self.seen.attempted.append(end[0])
+        self.seen.attempted_at.append(self._clock() - self._began_at)
         reason = why_blocked(end[0], self._limits.allow_networks)
         if reason is not None:
             self.seen.blocked.append((end[0], reason))

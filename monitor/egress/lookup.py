@@ -119,7 +119,7 @@ class NameLookup:
                 found = self._system_lookup(question.host, _FAMILIES[question.family])
                 answer = tuple(dict.fromkeys(found))[:_MOST_ADDRESSES]
             except OSError as error:
-                answer = _explain(question.host, error)
+                answer = _explain(question.host, question.family, error)
             except UnicodeError:  # a label that is empty or too long
                 answer = LookupFailed(
                     Cause.DNS_NOT_FOUND, f"{question.host} cannot be the name of a host"
@@ -188,7 +188,7 @@ def _give_up(question: _Question, answer: asyncio.Future[tuple[str, ...]]) -> No
     answer.set_exception(failure)
 
 
-def _explain(host: str, error: OSError) -> LookupFailed:
+def _explain(host: str, family: int | None, error: OSError) -> LookupFailed:
     if not _has_descriptors():
         error = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     if not isinstance(error, socket.gaierror):
@@ -198,7 +198,8 @@ def _explain(host: str, error: OSError) -> LookupFailed:
             )
         return LookupFailed(Cause.DNS_FAILURE, f"looking up {host} failed: {error.strerror}")
     if error.errno in {socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_ADDRFAMILY}:
-        return LookupFailed(Cause.DNS_NOT_FOUND, f"the name {host} has no address")
+        what = "address" if family is None else f"IPv{family} address"
+        return LookupFailed(Cause.DNS_NOT_FOUND, f"the name {host} has no {what}")
     if error.errno in {socket.EAI_MEMORY, socket.EAI_SYSTEM}:
         return LookupFailed(
             Cause.OWN_RESOURCES, f"the prober could not look up {host}: {error.strerror}"

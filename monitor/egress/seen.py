@@ -29,6 +29,8 @@ class Seen:
     """What one exchange has shown so far."""
 
     attempted: list[str] = field(default_factory=list[str])
+    attempted_at: list[float] = field(default_factory=list[float])
+    """Seconds since the exchange began, one for each address attempted."""
     blocked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     socket_errno: int = 0
     status: int | None = None

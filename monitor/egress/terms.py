@@ -6,12 +6,13 @@ in ``response.extensions["transcript"]`` or on ``EgressFailed``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import httpx
 
 from monitor.rules.observation import Cause, Certificate, Phase, Phases
-from monitor.rules.site import Network
+from monitor.rules.site import ClientCertificate, Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +22,16 @@ class Terms:
     ``deadline`` is an instant of the event loop's clock; ``timeout_seconds`` is what it was made
     from, and only named in messages. ``body_limit`` counts bytes as they come, undecoded, and
     reaching it is no fault; ``header_limit`` counts all header bytes, interim answers included.
+    ``address_of`` are hosts that are not looked up, with the one address to connect to for each.
     """
 
     deadline: float
     timeout_seconds: float
     allow_networks: tuple[Network, ...] = ()
     ca_file: str | None = None
+    client_certificate: ClientCertificate | None = None
     ip_family: int | None = None
+    address_of: Mapping[str, str] = field(default_factory=dict[str, str])
     body_limit: int = 1024 * 1024
     header_limit: int = 100 * 1024
 
@@ -37,7 +41,8 @@ class Transcript:
     """What is known of one exchange, complete or not; all text in it is hostile.
 
     ``status`` and ``headers`` are those of the final answer, None and empty if it never came
-    whole. ``body`` is what came of it, undecoded.
+    whole. ``body`` is what came of it, undecoded. ``warning`` is a sentence on an address that was
+    tried in vain before another one worked.
     """
 
     phases: Phases = Phases()
@@ -50,6 +55,7 @@ class Transcript:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     body: bytes = b""
     is_truncated: bool = False
+    warning: str | None = None
 
 
 class EgressFailed(httpx.TransportError):

@@ -10,7 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from itertools import chain
 
 import certifi
 import httpx
@@ -21,6 +21,8 @@ from monitor.egress.diagnosis import Scene, explain, is_whole, wants_http2
 from monitor.egress.driver import Driver
 from monitor.egress.exchange import Exchange
 from monitor.egress.lookup import LookupFailed, NameLookup, SystemLookup
+from monitor.egress.papers import read_papers
+from monitor.egress.routes import lacks_ipv6, warn_of_dead_address
 from monitor.egress.seen import Question
 from monitor.egress.terms import EgressFailed, Terms, Transcript
 from monitor.rules.observation import Cause, Certificate, Phase, Phases
@@ -84,8 +86,7 @@ class CurlTransport(httpx.AsyncBaseTransport):
         self._system_lookup = system_lookup
         self._driver: Driver | None = None
         self._lookup: NameLookup | None = None
-        self._public: list[Exchange] = []
-        self._private: list[Exchange] = []
+        self._idle: dict[object, list[Exchange]] = {}
         self._exchanges_made = 0
         self._certificates = CertificateReader()
         self._http2_only: set[Origin] = set()
@@ -99,7 +100,7 @@ class CurlTransport(httpx.AsyncBaseTransport):
         if not isinstance(terms, Terms):
             terms = Terms(deadline=loop.time() + _DEFAULT_SECONDS, timeout_seconds=_DEFAULT_SECONDS)
         began = loop.time()
-        addresses = await self._look_up(question, terms, began)
+        addresses = await self._look_up(question.host, terms, began)
         looked_up = Phases(resolve=loop.time() - began)
         scene, transcript = await self._attempt(question, terms, addresses)
         phases = looked_up + transcript.phases
@@ -112,6 +113,9 @@ class CurlTransport(httpx.AsyncBaseTransport):
         transcript = replace(transcript, phases=phases)
         if not is_whole(scene):
             failure = explain(scene)
+            if failure.cause is Cause.CONNECT_UNREACHABLE and lacks_ipv6(scene.seen):
+                message = f"this host has no IPv6, and {question.host} no other address"
+                raise EgressFailed(Cause.OWN_NETWORK, failure.phase, message, transcript)
             raise EgressFailed(failure.cause, failure.phase, failure.message, transcript)
         assert transcript.status is not None
         return Answer(
@@ -124,16 +128,20 @@ class CurlTransport(httpx.AsyncBaseTransport):
             },
         )
 
+    async def find_addresses(self, url: httpx.URL, terms: Terms) -> tuple[str, ...]:
+        """Return all addresses, at most 16, of the host of ``url``; raises EgressFailed."""
+        host, began = url.raw_host.decode("ascii"), asyncio.get_running_loop().time()
+        return await self._look_up(host, terms, began)
+
     async def aclose(self) -> None:
         """Close every connection and let go of every timer, thread and descriptor."""
         if self._driver is not None:
             self._driver.close()
         if self._lookup is not None:
             self._lookup.close()
-        for exchange in (*self._public, *self._private):
+        for exchange in chain.from_iterable(self._idle.values()):
             exchange.curl.close()
-        self._public.clear()
-        self._private.clear()
+        self._idle.clear()
 
     def _question_of(self, request: httpx.Request) -> Question:
         url = request.url
@@ -154,12 +162,15 @@ class CurlTransport(httpx.AsyncBaseTransport):
             wants_tls_facts=url.scheme == "https" and (facts is None or facts.exchanges_left <= 0),
         )
 
-    async def _look_up(self, question: Question, terms: Terms, began: float) -> tuple[str, ...]:
+    async def _look_up(self, host: str, terms: Terms, began: float) -> tuple[str, ...]:
+        known = terms.address_of.get(host)
+        if known is not None:
+            return (known,)
         if self._lookup is None:
             self._lookup = NameLookup(system_lookup=self._system_lookup)
         try:
             return await self._lookup.find_addresses(
-                question.host, family=terms.ip_family, deadline=terms.deadline
+                host, family=terms.ip_family, deadline=terms.deadline
             )
         except LookupFailed as failure:
             took = asyncio.get_running_loop().time() - began
@@ -175,8 +186,8 @@ class CurlTransport(httpx.AsyncBaseTransport):
     ) -> tuple[Scene, Transcript]:
         if self._driver is None:
             self._driver = Driver()
-        authorities = _read_authorities(terms)
-        idle = self._public if authorities is None else self._private
+        papers = read_papers(terms)
+        idle = self._idle.setdefault(papers.kind, [])
         exchange = idle.pop() if idle else self._make_exchange()
         try:
             exchange.begin(
@@ -184,7 +195,7 @@ class CurlTransport(httpx.AsyncBaseTransport):
                 terms,
                 addresses=addresses,
                 seconds=terms.deadline - asyncio.get_running_loop().time(),
-                authorities=authorities,
+                papers=papers,
             )
             ending = await self._driver.run(exchange.curl)
             reached = exchange.read_reached(question.scheme)
@@ -220,9 +231,14 @@ class CurlTransport(httpx.AsyncBaseTransport):
     ) -> Transcript:
         seen = exchange.seen
         facts = self._read_tls_facts(question, seen.tls_words)
+        phases, address = exchange.read_phases(reached), exchange.read_address()
+        warning = None
+        if reached is not Phase.CONNECT and address is not None:
+            stood_after = phases.resolve + phases.connect
+            warning = warn_of_dead_address(seen, address, after_seconds=stood_after)
         return Transcript(
-            phases=exchange.read_phases(reached),
-            remote_address=seen.attempted[-1] if len(seen.attempted) > len(seen.blocked) else None,
+            phases=phases,
+            remote_address=address,
             http_version=exchange.read_http_version() if seen.is_answered else None,
             certificate=certificate,
             tls_version=facts.version if facts else None,
@@ -231,6 +247,7 @@ class CurlTransport(httpx.AsyncBaseTransport):
             headers=exchange.read_headers(),
             body=seen.chunks[0] if len(seen.chunks) == 1 else b"".join(seen.chunks),
             is_truncated=seen.is_truncated,
+            warning=warning,
         )
 
     def _read_tls_facts(self, question: Question, words: str) -> _TlsFacts | None:
@@ -259,23 +276,3 @@ def _header_line(name: bytes, value: bytes) -> bytes:
     if name.lower() in {b"content-length", b"transfer-encoding"} and value != b"0":
         raise httpx.LocalProtocolError("a probe sends no body")
     return name + b": " + value if value else name + b";"
-
-
-def _read_authorities(terms: Terms) -> bytes | None:
-    """Return the PEM bundle that is trusted in place of the public authorities, if there is one.
-
-    It is read anew each time: such files are small, change, and must not push the public bundle
-    out of libcurl's single place for parsed authorities.
-    """
-    if terms.ca_file is None:
-        return None
-    try:
-        return Path(terms.ca_file).read_bytes()
-    except OSError as error:
-        raise EgressFailed(
-            Cause.OWN_RESOURCES,
-            Phase.TLS,
-            f"the prober cannot read the certificate authorities in {terms.ca_file}: "
-            f"{error.strerror}",
-            Transcript(),
-        ) from error

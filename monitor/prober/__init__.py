@@ -9,15 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import httpx
 
 from monitor.egress import CurlTransport, EgressFailed, Terms, Transcript
+from monitor.keywords import is_in
+from monitor.prober.addresses import worst_of
 from monitor.prober.attempt import Attempt
+from monitor.rules.answer import HttpAnswer, weigh
 from monitor.rules.content import clean
-from monitor.rules.observation import Cause, Observation, Phase
+from monitor.rules.observation import Cause, Observation, Phase, Phases
 from monitor.rules.site import Network, Site, url_fault
 
 LoopLag = Callable[[float], float]
@@ -25,6 +30,7 @@ LoopLag = Callable[[float], float]
 
 _GRACE_SECONDS = 0.5
 _STALL_SECONDS = 0.5
+_MATCH_SECONDS = 2.0
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -48,26 +54,62 @@ class Prober:
     ) -> None:
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log URLs with their query
         self._loop_lag = loop_lag
-        self._client = _Client(
-            transport=transport or CurlTransport(), trust_env=False, follow_redirects=False
-        )
+        transport = transport or CurlTransport()
+        self._egress = transport if isinstance(transport, CurlTransport) else None
+        self._client = _Client(transport=transport, trust_env=False, follow_redirects=False)
+        self._matchers = ThreadPoolExecutor(2, thread_name_prefix="fettle-match")
 
     async def probe(self, site: Site, *, started_at: datetime) -> Observation:
         """Probe ``site`` once; ``started_at`` (aware UTC) is only written down.
 
-        Takes no longer than ``site.timeout`` and half a second. What the site does wrong is in the
-        observation; only our own cancellation is raised.
+        Takes no longer than ``site.timeout`` and half a second, plus two seconds at most to match
+        patterns. What the site does wrong is in the observation; only our own cancellation is
+        raised. With ``site.every_address`` the observation is that of the worst address.
         """
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = asyncio.get_running_loop().time()
         attempt = Attempt(site, _terms_of(site, began=began))
+        if not site.every_address or self._egress is None:
+            return await self._run(attempt, began=began, started_at=started_at)
+        url, fault = _parse(site.url)
+        if fault is not None:
+            return await self._run(attempt, began=began, started_at=started_at)
+        try:
+            addresses = await self._egress.find_addresses(url, attempt.terms)
+        except EgressFailed as failure:
+            attempt.visit(str(url))
+            attempt.take_failure(failure)
+            return self._conclude(attempt, began=began, started_at=started_at)
+        looked_up = Phases(resolve=asyncio.get_running_loop().time() - began)
+        host = url.raw_host.decode("ascii")
+        attempts = [
+            Attempt(site, replace(attempt.terms, address_of={host: address}), phases=looked_up)
+            for address in addresses
+        ]
+        seen = await asyncio.gather(
+            *(self._run(each, began=began, started_at=started_at) for each in attempts)
+        )
+        return worst_of(dict(zip(addresses, seen, strict=True)), slow_after=site.slow_after)
+
+    async def _run(self, attempt: Attempt, *, began: float, started_at: datetime) -> Observation:
+        """Make one attempt to its end; ``began`` is an instant of the loop's clock."""
+        answer = None
         try:
             async with asyncio.timeout_at(attempt.terms.deadline + _GRACE_SECONDS):
-                await self._follow(attempt)
+                answer = await self._follow(attempt)
         except TimeoutError:
             message = f"no answer within {attempt.terms.timeout_seconds:g} s"
             attempt.fail(Cause.RESPONSE_TIMEOUT, Phase.PROCESSING, message)
-        duration = loop.time() - began
+        if answer is not None and attempt.site.has_patterns:
+            took = asyncio.get_running_loop().time() - began
+            await self._match(attempt, answer)
+            began = asyncio.get_running_loop().time() - took  # the time to match is not the site's
+        elif answer is not None:
+            attempt.take_finding(weigh(attempt.site, answer))
+        return self._conclude(attempt, began=began, started_at=started_at)
+
+    def _conclude(self, attempt: Attempt, *, began: float, started_at: datetime) -> Observation:
+        duration = asyncio.get_running_loop().time() - began
+        site = attempt.site
         is_bad = attempt.cause is not None or duration > site.slow_after.total_seconds()
         if is_bad and (lag := self._loop_lag(began)) > _STALL_SECONDS:
             attempt.cause = Cause.OWN_STALL
@@ -93,32 +135,50 @@ class Prober:
 
     async def aclose(self) -> None:
         """Close every connection and let go of every timer, thread and descriptor."""
+        self._matchers.shutdown(wait=False, cancel_futures=True)
         await self._client.aclose()
 
-    async def _follow(self, attempt: Attempt) -> None:
-        """Ask hop by hop until an answer, a failure or too many redirects."""
+    async def _match(self, attempt: Attempt, answer: HttpAnswer) -> None:
+        """Weigh an answer whose patterns may take a while, in another thread."""
+        loop, work = (
+            asyncio.get_running_loop(),
+            partial(weigh, attempt.site, answer, contains=is_in),
+        )
+        try:
+            async with asyncio.timeout(_MATCH_SECONDS):
+                attempt.take_finding(await loop.run_in_executor(self._matchers, work))
+        except TimeoutError:
+            message = f"the prober could not match the page within {_MATCH_SECONDS:g} s"
+            attempt.fail(Cause.OWN_RESOURCES, Phase.TRANSFER, message)
+        except ValueError as error:  # a pattern that is none, or nothing to match it with
+            message = f"the prober cannot look for the keyword: it {clean(str(error), most=200)}"
+            attempt.fail(Cause.OWN_RESOURCES, Phase.TRANSFER, message)
+
+    async def _follow(self, attempt: Attempt) -> HttpAnswer | None:
+        """Ask hop by hop until the last answer, a failure or too many redirects."""
         url, fault = _parse(attempt.site.url)
         if fault is not None:
             attempt.fail(Cause.PROTOCOL_ERROR, Phase.RESOLVE, f"the URL {clean(fault, most=200)}")
-            return
+            return None
         while attempt.visit(str(url)):
             target = await self._ask(attempt, url)
-            if target is None:
-                return
+            if not isinstance(target, str):
+                return target
             url, fault = _parse(target)
             if fault is not None:
                 attempt.fail_redirect(target, fault)
-                return
+                return None
+        return None
 
-    async def _ask(self, attempt: Attempt, url: httpx.URL) -> str | None:
-        """Ask one hop; return where it redirects to, None when the probe is over."""
+    async def _ask(self, attempt: Attempt, url: httpx.URL) -> HttpAnswer | str | None:
+        """Ask one hop; return the last answer, where it redirects to, or None for a failure."""
         # httpx would decode an international name for the Host header, and fail at some.
         host = url.netloc.decode("ascii")
         request = httpx.Request(
             attempt.site.method,
             url,
             headers=attempt.headers_for(attempt.hops[-1], host=host),
-            extensions={"terms": attempt.terms},
+            extensions={"terms": attempt.terms_for(attempt.hops[-1])},
         )
         try:
             response = await self._client.send(request, stream=True)
@@ -164,6 +224,7 @@ def _terms_of(site: Site, *, began: float) -> Terms:
         timeout_seconds=seconds,
         allow_networks=site.allow_networks,
         ca_file=site.ca_file,
+        client_certificate=site.client_certificate,
         ip_family=site.ip_family,
         body_limit=site.body_limit,
     )

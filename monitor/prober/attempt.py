@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
 
 from monitor.egress import EgressFailed, ProbeCookies, Terms, Transcript
-from monitor.rules.answer import HttpAnswer, evidence_of, is_expected, weigh
+from monitor.rules.answer import Finding, HttpAnswer, evidence_of, is_expected, weigh
 from monitor.rules.content import clean
 from monitor.rules.observation import Cause, Certificate, Observation, Phase, Phases
 from monitor.rules.redirect import MOST_REDIRECTS, REDIRECTS, find_target, may_have_credentials
@@ -37,6 +37,7 @@ class Attempt:
     is_truncated: bool = False
     cookies: ProbeCookies = field(default_factory=ProbeCookies)
     visited: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    warnings: list[str] = field(default_factory=list[str])
 
     def fail(self, cause: Cause, phase: Phase, message: str) -> None:
         """Write down why the probe failed."""
@@ -92,6 +93,12 @@ class Attempt:
             headers["Cookie"] = f"{own}; {cookies}" if own else cookies
         return [(name.encode(), _encode(value)) for name, value in headers.items()]
 
+    def terms_for(self, url: str) -> Terms:
+        """Return what holds for the exchange with ``url``: our certificate only for its origin."""
+        if self.terms.client_certificate is None or may_have_credentials(self.site.url, url):
+            return self.terms
+        return replace(self.terms, client_certificate=None)
+
     def take_failure(self, failure: EgressFailed) -> None:
         """Write down an exchange that failed; a bad status weighs more than a broken body."""
         self._take_transcript(failure.transcript)
@@ -102,18 +109,23 @@ class Attempt:
             if found.cause is Cause.HTTP_STATUS and failure.transcript.status not in REDIRECTS:
                 self.fail(found.cause, Phase.PROCESSING, found.message)
 
-    def take_answer(self, transcript: Transcript) -> str | None:
-        """Write down a whole answer; return where it redirects to, None if it is the last."""
+    def take_answer(self, transcript: Transcript) -> HttpAnswer | str | None:
+        """Write down a whole answer; return it if it is the last, else where it redirects to.
+
+        None, with the failure written down, if it redirects to where nobody can go.
+        """
         self._take_transcript(transcript)
         if transcript.status in REDIRECTS and not is_expected(self.site, transcript.status):
             return self._find_next()
-        found = weigh(self.site, self._answer(is_truncated=transcript.is_truncated))
+        return self._answer(is_truncated=transcript.is_truncated)
+
+    def take_finding(self, found: Finding) -> None:
+        """Write down what the last answer was found to be worth."""
         self.title, self.excerpt = found.title, found.excerpt
         self.is_truncated = found.is_truncated
         if found.cause is not None:
             phase = Phase.PROCESSING if found.cause is Cause.HTTP_STATUS else Phase.TRANSFER
             self.fail(found.cause, phase, found.message)
-        return None
 
     def conclude(self, *, started_at: datetime, duration: float) -> Observation:
         """Return the observation that the probe comes to."""
@@ -141,6 +153,7 @@ class Attempt:
             headers=evidence_of(self.headers),
             title=self.title,
             excerpt=self.excerpt,
+            warnings=tuple(self.warnings),
         )
 
     def _take_transcript(self, transcript: Transcript) -> None:
@@ -148,6 +161,8 @@ class Attempt:
         self.phases += transcript.phases
         self.certificate = transcript.certificate or self.certificate
         self.headers = _by_name(transcript.headers)
+        if transcript.warning is not None and transcript.warning not in self.warnings:
+            self.warnings.append(transcript.warning)
 
     def _answer(self, *, is_truncated: bool) -> HttpAnswer:
         status = self.transcript.status or 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from monitor.rules.content import (
@@ -16,9 +16,13 @@ from monitor.rules.content import (
     title_of,
 )
 from monitor.rules.observation import Cause
-from monitor.rules.site import Site
+from monitor.rules.site import PATTERN_MARK, Site, is_pattern
+
+Contains = Callable[[str, str], bool]
+"""From a keyword and a page's text to whether the one is in the other."""
 
 _DECODED_PER_RAW = 4
+_MOST_MATCHED = 1024 * 1024
 _EVIDENCE = (
     "server", "content-type", "content-length", "content-encoding", "location", "date", "age",
     "cache-control", "last-modified", "retry-after", "via", "x-powered-by", "x-cache", "cf-ray",
@@ -56,11 +60,21 @@ def is_expected(site: Site, status: int) -> bool:
     return any(first <= status <= last for first, last in site.expect_status)
 
 
-def weigh(site: Site, answer: HttpAnswer) -> Finding:
-    """Weigh ``answer`` against what the site expects."""
+def is_plainly_in(keyword: str, text: str) -> bool:
+    """Tell whether ``keyword``, taken as plain text, occurs in ``text``."""
+    return keyword in text
+
+
+def weigh(site: Site, answer: HttpAnswer, *, contains: Contains = is_plainly_in) -> Finding:
+    """Weigh ``answer`` against what the site expects; ``contains`` finds its keywords.
+
+    Of a long page a pattern is shown the first million characters only.
+    """
     content_type = answer.headers.get("content-type", "")
     decoded, broken = _decode(site, answer)
-    cause, message = _fault(site, answer, decoded, broken)
+    cause, message = _fault(site, answer, broken)
+    if cause is None and (site.keyword is not None or site.keyword_absent is not None):
+        cause, message = _keyword_fault(site, answer, decoded, contains)
     return Finding(
         cause=cause,
         message=message,
@@ -92,7 +106,7 @@ def _decode(site: Site, answer: HttpAnswer) -> tuple[Decoded, BrokenEncoding | N
 
 
 def _fault(
-    site: Site, answer: HttpAnswer, decoded: Decoded, broken: BrokenEncoding | None
+    site: Site, answer: HttpAnswer, broken: BrokenEncoding | None
 ) -> tuple[Cause | None, str]:
     if not is_expected(site, answer.status):
         status = f"{answer.status} {answer.reason}".rstrip()
@@ -100,21 +114,30 @@ def _fault(
     has_keywords = site.keyword is not None or site.keyword_absent is not None
     if broken is not None and (has_keywords or not isinstance(broken, UnknownEncoding)):
         return Cause.DECODE_ERROR, str(broken)
-    if not has_keywords:
-        return None, ""
+    return None, ""
+
+
+def _keyword_fault(
+    site: Site, answer: HttpAnswer, decoded: Decoded, contains: Contains
+) -> tuple[Cause | None, str]:
     text = text_of(decoded.body, answer.headers.get("content-type", ""))
-    if site.keyword is not None and site.keyword not in text:
-        where = "the page"
-        if decoded.is_truncated:
-            where = f"the first {len(decoded.body):,} bytes of the page"
-        return Cause.KEYWORD_MISSING, f"{where} lacks the words {_quoted(site.keyword)}"
-    if site.keyword_absent is not None and site.keyword_absent in text:
-        return Cause.KEYWORD_PRESENT, f"the page has the words {_quoted(site.keyword_absent)}"
+    where = "the page"
+    if decoded.is_truncated:
+        where = f"the first {len(decoded.body):,} bytes of the page"
+    if site.has_patterns and len(text) > _MOST_MATCHED:
+        text, where = text[:_MOST_MATCHED], f"the first {_MOST_MATCHED:,} characters of the page"
+    if site.keyword is not None and not contains(site.keyword, text):
+        verb = "has nothing that matches" if is_pattern(site.keyword) else "lacks the words"
+        return Cause.KEYWORD_MISSING, f"{where} {verb} {_quoted(site.keyword)}"
+    if site.keyword_absent is not None and contains(site.keyword_absent, text):
+        verb = "has something that matches" if is_pattern(site.keyword_absent) else "has the words"
+        return Cause.KEYWORD_PRESENT, f"the page {verb} {_quoted(site.keyword_absent)}"
     return None, ""
 
 
 def _quoted(words: str) -> str:
-    return f"\N{LEFT DOUBLE QUOTATION MARK}{clean(words, most=100)}\N{RIGHT DOUBLE QUOTATION MARK}"
+    words = clean(words.removeprefix(PATTERN_MARK), most=100)
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{words}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
 def _ranges(site: Site) -> str:

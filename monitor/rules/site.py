@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 Network = IPv4Network | IPv6Network
 
+PATTERN_MARK = "re2:"
+"""What a keyword begins with that is a pattern of RE2; any other is plain text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
@@ -30,14 +33,28 @@ class BasicAuth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCertificate:
+    """PEM files by which we show a server who we are; never used for another origin.
+
+    ``key_password`` is the key's own, None if it has none.
+    """
+
+    certificate_file: str
+    key_file: str
+    key_password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """One client URL with its interval, thresholds and expectations; ``slug`` is its identity.
 
     ``expect_status`` is a list of inclusive ranges. ``keyword`` must occur in the body's text and
-    ``keyword_absent`` must not. ``allow_networks`` are the non-global networks that a probe may
-    reach. ``ca_file`` names a PEM bundle trusted in place of the public authorities. ``ip_family``
-    is 4 or 6 to use only addresses of that family. ``headers`` may hold secrets, so it is not shown
-    by repr; like ``basic_auth`` it never goes to another origin.
+    ``keyword_absent`` must not; either is a pattern if it begins with ``PATTERN_MARK``.
+    ``allow_networks`` are the non-global networks that a probe may reach. ``ca_file`` names a PEM
+    bundle trusted in place of the public authorities, on every hop. ``ip_family`` is 4 or 6 to use
+    only addresses of that family; with ``every_address`` each address of the URL's host is probed.
+    ``headers`` may hold secrets, so it is not shown by repr; like ``basic_auth`` and
+    ``client_certificate`` it never goes to another origin.
     """
 
     slug: str
@@ -55,10 +72,22 @@ class Site:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     basic_auth: BasicAuth | None = None
     ca_file: str | None = None
+    client_certificate: ClientCertificate | None = None
     body_limit: int = 1024 * 1024
     user_agent: str = "Fettle"
     allow_networks: tuple[Network, ...] = ()
     ip_family: int | None = None
+    every_address: bool = False
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether a keyword of this site is a pattern."""
+        return any(map(is_pattern, (self.keyword, self.keyword_absent)))
+
+
+def is_pattern(keyword: str | None) -> bool:
+    """Tell whether a keyword is a pattern of RE2 rather than plain text."""
+    return keyword is not None and keyword.startswith(PATTERN_MARK)
 
 
 def url_fault(url: str) -> str | None:

@@ -143,7 +143,7 @@ def _identity_conflicts(settings: Settings) -> Iterator[Conflict]:
                 yield Conflict(
                     ("clients", number, "sites", index, "url"),
                     f"is watched as {twin} already; a second look at one page needs another "
-                    "keyword, method, expect_status, headers or basic_auth",
+                    "keyword, method, expect_status, headers, credentials, ip_family or resolve",
                 )
 
 
@@ -158,6 +158,10 @@ def _request_of(site: SiteSettings) -> object:
         site.expect_status,
         tuple(headers),
         site.basic_auth and (site.basic_auth.username, site.basic_auth.password),
+        site.ca_file,
+        site.client_certificate,
+        site.ip_family,
+        site.resolve,
     )
 
 
@@ -180,6 +184,11 @@ def _limit_conflicts(path: Path, site: SiteSettings, settings: Settings) -> Iter
 
 
 def _request_conflicts(path: Path, site: SiteSettings) -> Iterator[Conflict]:
+    address = literal_address(url_host(site.url))
+    if site.ip_family is not None and address is not None and address.version != site.ip_family:
+        yield Conflict(
+            (*path, "ip_family"), f"is {site.ip_family}, and the URL names the address {address}"
+        )
     if site.method == "HEAD":
         for key in ("keyword", "keyword_absent"):
             if getattr(site, key) is not None:

@@ -58,7 +58,7 @@ def _exposed_secrets(node: Node, *, source: str) -> Iterator[Fault]:
 def _is_secret(parent: Node, name: str, value: object) -> bool:
     if not isinstance(value, str):
         return False
-    if name == "password":
+    if name in {"password", "key_password"}:
         return True
     if parent.key == "store" and name == "url":
         return has_password(value)

@@ -55,6 +55,7 @@ _SMALLEST = {
                     "slug": "site",
                     "url": "https://client.invalid/",
                     "basic_auth": {"username": "-", "password": "-"},
+                    "client_certificate": {"certificate_file": "-", "key_file": "-"},
                 }
             ],
         }

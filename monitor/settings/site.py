@@ -16,13 +16,24 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from monitor.keywords import keyword_fault
 from tickets.addresses import shown, url_host
 from tickets.quantities import duration_text
-from tickets.settings.types import Duration, Line, Section, Slug, WebUrl, between, from_text
+from tickets.settings.types import (
+    WHOLE,
+    Duration,
+    Line,
+    Section,
+    Slug,
+    WebUrl,
+    between,
+    from_text,
+)
 
 MAX_KEYWORD = 1000
 MAX_HEADERS = 50
 MAX_HEADER_VALUE = 8000
+MAX_FILE_NAME = 1000
 
 _STATUS = re.compile(r"([1-9][0-9]{2})(?:\s*-\s*([1-9][0-9]{2}))?", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", re.ASCII)
@@ -115,6 +126,15 @@ def _no_twins(headers: Mapping[str, SecretStr]) -> Mapping[str, SecretStr]:
 def _keyword(text: str) -> str:
     if not text.strip() or len(text) > MAX_KEYWORD:
         raise ValueError(f"must be 1 to {MAX_KEYWORD} characters of text")
+    fault = keyword_fault(text)
+    if fault is not None:
+        raise ValueError(fault)
+    return text
+
+
+def _file_name(text: str) -> str:
+    if not text.strip() or not text.isprintable() or len(text) > MAX_FILE_NAME:
+        raise ValueError(f"must name a file, in 1 to {MAX_FILE_NAME} printable characters")
     return text
 
 
@@ -131,6 +151,7 @@ def _password(password: SecretStr) -> SecretStr:
 
 
 Keyword = Annotated[str, AfterValidator(_keyword)]
+FileName = Annotated[str, AfterValidator(_file_name)]
 Method = Annotated[Literal["GET", "HEAD"], from_text(str.upper)]
 StatusRangeSetting = Annotated[
     StatusRange,
@@ -148,6 +169,23 @@ class BasicAuthSettings(Section):
         description="Password. Keep it out of the file: set "
         "FETTLE_CLIENTS__CLIENT__SITES__SITE__BASIC_AUTH__PASSWORD_FILE, with the slugs of client "
         "and site in capitals, hyphens as underscores."
+    )
+
+
+class ClientCertificateSettings(Section):
+    """A certificate by which we show the site who we are; sent to the site's own origin only."""
+
+    certificate_file: FileName = Field(
+        description="PEM file of our certificate and those between it and its authority. A name "
+        "without a leading / counts from the folder in which Fettle is started."
+    )
+    key_file: FileName = Field(
+        description="PEM file of the certificate's private key; may be the same file."
+    )
+    key_password: Annotated[SecretStr, AfterValidator(_password)] | None = Field(
+        default=None,
+        description="Password of the key, if it has one. Keep it out of the file: set "
+        "FETTLE_CLIENTS__CLIENT__SITES__SITE__CLIENT_CERTIFICATE__KEY_PASSWORD_FILE.",
     )
 
 
@@ -177,10 +215,13 @@ class SiteSettings(Section):
         description="HTTP statuses that are good, after redirects, such as [200, 301-302].",
     )
     keyword: Keyword | None = Field(
-        default=None, description="Text that must occur in the page; without it the site is down."
+        default=None,
+        description="Text that must occur in the page; without it the site is down. What begins "
+        'with re2: is a pattern of RE2, such as "re2:(?i)add to (basket|cart)".',
     )
     keyword_absent: Keyword | None = Field(
-        default=None, description="Text that must not occur in the page; with it the site is down."
+        default=None,
+        description="Text or pattern that must not occur in the page; with it the site is down.",
     )
     method: Method = Field(default="GET", description="GET or HEAD.")
     headers: Annotated[
@@ -192,4 +233,22 @@ class SiteSettings(Section):
     ] = Field(default={}, description="More request headers. Their values count as secret.")
     basic_auth: BasicAuthSettings | None = Field(
         default=None, description="Credentials, if the site asks for them."
+    )
+    ca_file: FileName | None = Field(
+        default=None,
+        description="PEM file of the authorities that may vouch for the site, in place of the "
+        "public ones, also after a redirect. A name without a leading / counts from the folder in "
+        "which Fettle is started.",
+    )
+    client_certificate: ClientCertificateSettings | None = Field(
+        default=None, description="Our own certificate, if the site asks for one."
+    )
+    ip_family: Annotated[Literal[4, 6], WHOLE] | None = Field(
+        default=None,
+        description="4 or 6 to use only addresses of that family. Default: whichever works.",
+    )
+    resolve: Literal["one", "all"] = Field(
+        default="one",
+        description="all: probe every address of the site's host, at most 16; the worst one "
+        "counts. one: the first that accepts a connection, as browsers do.",
     )
