@@ -7,9 +7,11 @@ from sqlmodel import SQLModel
 
 from monitor.tables import SiteRow
 from tickets.tables import TicketRow
+from tickets.token_tables import TokenRow
 
 # Importing the row modules is what fills the metadata.
-assert {SiteRow.__tablename__, TicketRow.__tablename__} <= set(SQLModel.metadata.tables)
+rows = {SiteRow.__tablename__, TicketRow.__tablename__, TokenRow.__tablename__}
+assert rows <= set(SQLModel.metadata.tables)
 
 context.configure(
     connection=context.config.attributes["connection"],
