@@ -76,6 +76,7 @@ def build_policy(settings: Settings, *, clock: Clock) -> Policy:
         hours=hours,
         targets=settings.support.response.targets(),
         update_every=settings.support.update_every[Priority.CRITICAL],
+        escalation=settings.support.escalation(),
         duty=tuple(staff_recipient(address) for address in channels.duty_addresses()),
         lead=tuple(staff_recipient(address) for address in channels.lead_addresses()),
         contacts=MappingProxyType({client.slug: _contacts(client) for client in settings.clients}),

@@ -18,7 +18,7 @@ from pydantic_core import PydanticUndefined
 from monitor.settings import Settings
 from monitor.settings.shape import fields_of, shape_of
 from tickets.quantities import DURATION_PATTERN, SIZE_PATTERN
-from tickets.settings.types import Section
+from tickets.settings.types import PERCENT_PATTERN, Section
 
 SCHEMA_FILE = Path("config/fettle.schema.json")
 REFERENCE_FILE = Path("docs/configuration.md")
@@ -33,6 +33,7 @@ _KINDS = {
     "password": "secret",
     DURATION_PATTERN: "duration",
     SIZE_PATTERN: "size",
+    PERCENT_PATTERN: "share",
     "string": "text",
     "integer": "whole number",
     "boolean": "true or false",
@@ -42,6 +43,7 @@ _KINDS = {
 _SMALLEST = {
     "agency": {"name": "-", "url": "https://agency.invalid/", "mail_from": "mail@agency.invalid"},
     "support": {
+        "escalate": [{"at": "50%", "tell": ["duty"]}],
         "holidays": {"add": [{"date": "2026-06-15", "name": "-"}]},
         "closures": [{"name": "-", "from": "12-24", "to": "01-01"}],
     },

@@ -7,16 +7,25 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from tickets.addresses import shown
 from tickets.holidays import NO_COUNTRY
+from tickets.rules.escalation import DEFAULT_STEPS, WHOLE, EscalationStep, StaffChannel
 from tickets.rules.interval import check_day, parse_interval
 from tickets.rules.promise import CountedIn, MetBy, ResponseTarget
 from tickets.rules.ticket import Priority
-from tickets.settings.types import Day, Duration, Line, Section, between
+from tickets.settings.types import PERCENT_PATTERN, Day, Duration, Line, Section, between, from_text
 
 _LEAP_YEAR = 2000
+_PERCENT = re.compile(PERCENT_PATTERN, re.ASCII)
 _CLOSURE_DAY = re.compile(r"([0-9]{4}-)?[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
@@ -191,6 +200,50 @@ UpdateIntervals = Annotated[
 ]
 
 
+def _percent(text: str) -> int:
+    if not _PERCENT.fullmatch(text):
+        raise ValueError(f"{shown(text)} is no share; write 1% to 100%, such as 75%")
+    return int(text.removesuffix("%"))
+
+
+Percent = Annotated[
+    int,
+    Field(ge=1, le=WHOLE),
+    from_text(_percent),
+    PlainSerializer(lambda percent: f"{percent}%", return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": PERCENT_PATTERN, "examples": ["50%"]}),
+]
+
+
+def _someone(tell: tuple[StaffChannel, ...]) -> tuple[StaffChannel, ...]:
+    if not tell:
+        raise ValueError("must name duty, lead or both")
+    return tuple(dict.fromkeys(tell))
+
+
+class EscalateSettings(Section):
+    """Whom to tell when a share of a promise is used up unanswered."""
+
+    at: Percent = Field(
+        description="Share of the time to answer, counted in support hours; 100% is the deadline "
+        "missed."
+    )
+    tell: Annotated[tuple[StaffChannel, ...], AfterValidator(_someone)] = Field(
+        description="Lists of staff_channels, in support hours only; the assignee hears as well."
+    )
+
+
+def _no_twin_steps(steps: tuple[EscalateSettings, ...]) -> tuple[EscalateSettings, ...]:
+    shares = [step.at for step in steps]
+    twins = sorted({share for share in shares if shares.count(share) > 1})
+    if twins:
+        raise ValueError(f"lists {twins[0]}% twice; name everybody who is told in one step")
+    return tuple(sorted(steps, key=lambda step: step.at))
+
+
+_ESCALATE = tuple(EscalateSettings(at=step.percent, tell=step.tell) for step in DEFAULT_STEPS)
+
+
 class SupportSettings(Section):
     """When the response clock runs, and what is promised."""
 
@@ -215,6 +268,15 @@ class SupportSettings(Section):
         description="Support time between words to the client on a critical ticket in hand; only "
         "critical in this version.",
     )
+    escalate: Annotated[tuple[EscalateSettings, ...], AfterValidator(_no_twin_steps)] = Field(
+        default=_ESCALATE,
+        description="Who is told while a promise runs out. Default: duty at 50%, duty and lead at "
+        "75% and at 100%. [] tells nobody.",
+    )
+
+    def escalation(self) -> tuple[EscalationStep, ...]:
+        """Return the steps of ``escalate`` in the form that the rules use."""
+        return tuple(EscalationStep(percent=step.at, tell=step.tell) for step in self.escalate)
 
     @field_validator("hours")
     @classmethod

@@ -34,6 +34,8 @@ from tickets.quantities import (
 MAX_LINE = 200
 """Longest name, in characters: names end in mail subjects and page titles."""
 
+PERCENT_PATTERN = r"^([1-9][0-9]?|100)%$"
+
 _WHOLE = re.compile(r"-?[0-9]{1,15}", re.ASCII)
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
