@@ -14,13 +14,18 @@ import resource
 import socket
 import ssl
 import struct
+import threading
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 CRLF = b"\r\n"
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -267,6 +272,31 @@ def encoded(body: bytes, coding: str = "gzip", *, data: bytes | None = None) -> 
     return answer(data, headers={"Content-Encoding": coding})
 
 
+@contextlib.contextmanager
+def shaking_hands(tls: ssl.SSLContext) -> Iterator[str]:
+    """Serve one handshake in a thread of its own; give the URL.
+
+    asyncio's servers drop a failed handshake without telling the other side why; real ones tell.
+    """
+
+    def serve() -> None:
+        plain, _address = listener.accept()
+        with plain, contextlib.suppress(OSError):  # of which ssl's errors are
+            plain.settimeout(10)
+            try:
+                with tls.wrap_socket(plain.dup(), server_side=True) as secure:
+                    secure.recv(65536)
+            finally:
+                while plain.recv(65536):  # what is unread would turn the goodbye into a reset
+                    pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        thread.join()
+
+
 def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     return (
         struct.pack(">I", len(payload))[1:]
@@ -315,15 +345,73 @@ class Authorities:
         protocols: tuple[str, ...] = ("http/1.1",),
     ) -> ssl.SSLContext:
         """Return a server's TLS context with a certificate for ``names``, ``valid`` around now."""
-        now = datetime.now(UTC).replace(microsecond=0)
         ca = self._ours if is_trusted else self._theirs
-        certificate = ca.issue_cert(
-            *names or ("127.0.0.1",), not_before=now + valid[0], not_after=now + valid[1]
+        leaf = _issue(ca, names, valid)
+        return _tls_context([blob.bytes() for blob in leaf.cert_chain_pems], leaf, protocols)
+
+    def chained_tls(
+        self,
+        *names: str,
+        valid: tuple[timedelta, timedelta] = (timedelta(days=-30), timedelta(days=60)),
+        between_ends: timedelta = timedelta(days=365),
+        is_complete: bool = True,
+    ) -> ssl.SSLContext:
+        """Return the same with an authority between, which ends ``between_ends`` from now.
+
+        Without ``is_complete`` the server forgets to send that authority's certificate.
+        """
+        between = self._ours.create_child_ca()
+        leaf = _issue(between, names, valid)
+        again = _sign_again(
+            between.cert_pem.bytes(),
+            by=self._ours.cert_pem.bytes(),
+            key=self._ours.private_key_pem.bytes(),
+            ends_in=between_ends,
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.set_alpn_protocols(list(protocols))
-        certificate.configure_cert(context)
-        return context
+        chain = [leaf.cert_chain_pems[0].bytes(), again]
+        return _tls_context(chain if is_complete else chain[:1], leaf)
+
+    def self_signed_tls(self, *names: str) -> ssl.SSLContext:
+        """Return the same with a certificate that vouches for itself."""
+        leaf = _issue(self._theirs, names, (timedelta(days=-30), timedelta(days=60)))
+        pem, key = leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes()
+        return _tls_context([_sign_again(pem, by=pem, key=key, ends_in=timedelta(days=60))], leaf)
+
+
+def _issue(
+    ca: trustme.CA, names: Sequence[str], valid: tuple[timedelta, timedelta]
+) -> trustme.LeafCert:
+    now = datetime.now(UTC).replace(microsecond=0)
+    names = names or ("127.0.0.1",)
+    return ca.issue_cert(*names, not_before=now + valid[0], not_after=now + valid[1])
+
+
+def _sign_again(pem: bytes, *, by: bytes, key: bytes, ends_in: timedelta) -> bytes:
+    """Return a certificate signed anew ``by`` another (whose ``key`` it is), with another end."""
+    old, issuer = x509.load_pem_x509_certificate(pem), x509.load_pem_x509_certificate(by)
+    now = datetime.now(UTC).replace(microsecond=0)
+    new = x509.CertificateBuilder(
+        issuer_name=issuer.subject,
+        subject_name=old.subject,
+        public_key=old.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=now - timedelta(days=400),
+        not_valid_after=now + ends_in,
+        extensions=[each for each in old.extensions if each.oid != x509.AuthorityKeyIdentifier.oid],
+    )
+    signer = load_pem_private_key(key, password=None)
+    assert isinstance(signer, EllipticCurvePrivateKey)
+    return new.sign(signer, SHA256()).public_bytes(Encoding.PEM)
+
+
+def _tls_context(
+    chain: Sequence[bytes], leaf: trustme.LeafCert, protocols: Sequence[str] = ("http/1.1",)
+) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(list(protocols))
+    with trustme.Blob(leaf.private_key_pem.bytes() + b"".join(chain)).tempfile() as path:
+        context.load_cert_chain(path)
+    return context
 
 
 @contextlib.contextmanager
