@@ -117,6 +117,10 @@ class ProberRow(Row, table=True):
 
     ``fence`` rises each time the lease changes hands; a prober whose fence is not the newest may
     not record anything. ``figures`` are the scheduler's counters as a JSON document.
+
+    ``blind_since`` is set while staff know that it cannot see (see ``monitor.rules.sight``), with
+    the cause and the slots that went unwatched; ``silent_since`` while they know that it gives no
+    sign of life.
     """
 
     location: str = Field(primary_key=True)
@@ -124,4 +128,8 @@ class ProberRow(Row, table=True):
     fence: int = 1
     expires_at: datetime = Field(sa_type=Instant)
     ticked_at: datetime | None = Field(default=None, sa_type=Instant)
+    blind_since: datetime | None = Field(default=None, sa_type=Instant)
+    blind_cause: Cause | None = Field(default=None, sa_type=stored_enum(Cause, "blind_cause"))
+    unwatched_slots: int = 0
+    silent_since: datetime | None = Field(default=None, sa_type=Instant)
     figures: dict[str, Any] = Field(default_factory=dict, sa_type=Json)

@@ -175,7 +175,7 @@ class Delivery:
         settled = await self._settle(message, attempt)
         facts = {
             "message": message.header_id,
-            "ticket": reference(message.ticket_id),
+            "ticket": None if message.ticket_id is None else reference(message.ticket_id),
             "notice": message.notice,
             "audience": message.audience,
             "attempts": settled.attempts,

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError
 
 from tickets.errors import ServiceError
-from tickets.rules.notice import Audience, Notice
+from tickets.rules.notice import NOTICES_OF_NO_TICKET, Audience, Notice
 from tickets.rules.plain_text import one_line, several_lines
 from tickets.rules.words import format_duration, format_instant, format_short
 
@@ -51,6 +51,8 @@ MARKS = {
     Notice.RESOLVED: Mark("", "Resolved", "accent"),
     Notice.REOPENED: Mark("", "Open again", "accent"),
     Notice.BREACHED: Mark("", "Deadline missed", "accent"),
+    Notice.BLIND: Mark("", "Blind", "accent"),
+    Notice.SIGHTED: Mark("", "Sees again", "accent"),
     Notice.AT_RISK: Mark("", "At risk", "accent"),
     Notice.UPDATE_DUE: Mark("", "Word due", "accent"),
 }
@@ -150,7 +152,9 @@ def plain_letter(notice: Notice, audience: Audience, facts: Mapping[str, object]
             continue
         label = name.replace("_", " ").capitalize()
         lines.append(f"{label}: {_shown(name, value, facts)}")
-    subject = f"{mark}: {_place(facts)} ({one_line(str(facts.get('reference', '')))})"
+    subject = f"{mark}: {_place(facts)}"
+    if facts.get("reference"):
+        subject += f" ({one_line(str(facts['reference']))})"
     return Letter(one_line(subject), "\n".join(lines) + "\n", None)
 
 
@@ -170,6 +174,8 @@ def _words(notice: Notice, audience: Audience, facts: Mapping[str, object]) -> d
     zone, now = ZoneInfo(str(facts["zone"])), datetime.fromisoformat(str(facts["at"]))
     words: dict[str, object] = {}
     words.update(dict.fromkeys(_OPTIONAL))
+    if notice in NOTICES_OF_NO_TICKET:
+        words.update(reference=None, client_name=None)
     for name, value in facts.items():
         if value is not None and name in _INSTANTS:
             words[name] = _Instant(datetime.fromisoformat(str(value)), now=now, zone=zone)

@@ -27,6 +27,17 @@ _PROMISE: dict[str, object] = {
     "is_support_open": True,
     "resumes_at": None,
 }
+_OURSELVES: dict[str, object] = {
+    "title": "Prober main",
+    "location": "main",
+    "why": "its own network is down",
+    "since": "2026-03-09T09:02:10+00:00",
+    "priority": "critical",
+    "agency_name": "Quayside Studio",
+    "zone": "Europe/London",
+    "desk_url": "https://desk.quayside.example/sites",
+    "at": "2026-03-09T09:04:41+00:00",
+}
 _SEEN: dict[str, object] = {
     "what": "is not answering",
     "message": "connection refused by 203.0.113.7 on port 443",
@@ -82,6 +93,14 @@ SAMPLE_FACTS = MappingProxyType(
         | _PROMISE
         | {"message": "It happens again: connection refused by 203.0.113.7 on port 443"},
         Notice.BREACHED: _COMMON | _PROMISE | {"at": "2026-03-09T10:05:00+00:00"},
+        Notice.BLIND: _OURSELVES,
+        Notice.SIGHTED: _OURSELVES
+        | {
+            "at": "2026-03-09T09:20:22+00:00",
+            "until": "2026-03-09T09:20:10+00:00",
+            "duration_seconds": 1080.0,
+            "unwatched": 3312,
+        },
         Notice.AT_RISK: _COMMON
         | _PROMISE
         | {

@@ -200,6 +200,8 @@ MAIL_KINDS = {
     Notice.REPLY: "reply",
     Notice.RESOLVED: "resolved",
     Notice.BREACHED: "reminder",
+    Notice.BLIND: "reminder",
+    Notice.SIGHTED: "reminder",
     Notice.AT_RISK: "reminder",
     Notice.UPDATE_DUE: "reminder",
 }

@@ -7,6 +7,7 @@ Date.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from tickets.rules.message import (
 )
 from tickets.rules.notice import Audience, Notice, delivery_rank
 from tickets.rules.plain_text import several_lines
-from tickets.rules.ticket import reference
+from tickets.rules.ticket import Priority, reference
 from tickets.tables import DeliveryRow, MessageRow, TicketRow
 
 LEASE = timedelta(seconds=60)
@@ -86,6 +87,47 @@ def put(
                 facts={name: _storable(fact) for name, fact in facts.items()},
             )
         )
+
+
+def put_notice(
+    tx: Session,
+    *,
+    key: str,
+    thread: str,
+    notice: Notice,
+    recipients: Iterable[Recipient],
+    facts: Mapping[str, Any],
+    domain: str,
+    at: datetime,
+    priority: Priority = Priority.CRITICAL,
+) -> bool:
+    """Write one message per recipient about what belongs to no ticket; return whether any was.
+
+    ``key`` names what is told: telling it again writes nothing. Notices of one ``thread`` stand
+    together in a mail program.
+    """
+    if tx.exec(select(MessageRow.id).where(col(MessageRow.key) == key).limit(1)).first():
+        return False
+    root = f"<notice.{hashlib.sha256(thread.encode()).hexdigest()[:24]}@{domain}>"
+    by_address = {recipient.address.lower(): recipient for recipient in recipients}
+    for recipient in by_address.values():
+        tx.add(
+            MessageRow(
+                key=key,
+                notice=notice,
+                audience=recipient.audience,
+                name=recipient.name,
+                address=recipient.address,
+                priority=priority,
+                rank=delivery_rank(priority),
+                header_id=f"<notice.{secrets.token_hex(12)}@{domain}>",
+                thread_id=root,
+                written_at=at,
+                not_before=at,
+                facts={name: _storable(fact) for name, fact in facts.items()},
+            )
+        )
+    return bool(by_address)
 
 
 def _storable(fact: object) -> object:

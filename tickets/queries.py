@@ -113,10 +113,10 @@ class EntryView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageView:
-    """One message with how its delivery stands."""
+    """One message with how its delivery stands; ``reference`` is None if it is of no ticket."""
 
     id: int
-    reference: str
+    reference: str | None
     entry_number: int
     notice: Notice
     audience: Audience
@@ -313,7 +313,7 @@ def count_undelivered(tx: Session) -> int:
 def _message_view(row: MessageRow) -> MessageView:
     return MessageView(
         id=row.id or 0,
-        reference=reference(row.ticket_id),
+        reference=None if row.ticket_id is None else reference(row.ticket_id),
         entry_number=row.entry_number,
         notice=row.notice,
         audience=row.audience,

@@ -158,6 +158,9 @@ class MessageRow(Row, table=True):
 
     ``facts`` is everything that the letter needs, frozen; with ``header_id`` (the Message-ID) and
     ``written_at`` (the Date) it makes every attempt the same mail. ``rank`` 0 leaves first.
+
+    A message belongs to an entry of a ticket, or to no ticket: then ``entry_number`` is 0 and
+    ``key`` names what it tells, once per address.
     """
 
     __table_args__ = (
@@ -170,11 +173,13 @@ class MessageRow(Row, table=True):
             postgresql_where=sa.text("state IN ('pending', 'sending')"),
         ),
         sa.Index("ix_message_newest", "written_at"),
+        sa.Index("uq_message_key_address", "key", "address", unique=True),
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    ticket_id: int = Field(foreign_key="ticket.id", index=True)
-    entry_number: int
+    ticket_id: int | None = Field(default=None, foreign_key="ticket.id", index=True)
+    entry_number: int = 0
+    key: str | None = None
     notice: Notice = Field(sa_type=stored_enum(Notice, "notice"))
     audience: Audience = Field(sa_type=stored_enum(Audience, "audience"))
     name: str

@@ -38,4 +38,4 @@ def _row(message: MessageView, zone: ZoneInfo) -> Sequence[Piece]:
     tries = f"{message.attempts} failed" if message.attempts and message.sent_at is None else ""
     if tries and message.state is MessageState.PENDING:
         tries += f", next {format_instant(message.not_before, zone)}"
-    return [message.reference, *message_row(message, zone), tries]
+    return [message.reference or "no ticket", *message_row(message, zone), tries]

@@ -92,6 +92,8 @@ NOTICES = {
     Notice.RESOLVED: "Resolved",
     Notice.REOPENED: "Reopened",
     Notice.BREACHED: "Promise broken",
+    Notice.BLIND: "Blind",
+    Notice.SIGHTED: "Sees again",
     Notice.AT_RISK: "Promise at risk",
     Notice.UPDATE_DUE: "Word to the client due",
 }

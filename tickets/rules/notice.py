@@ -25,6 +25,8 @@ class Notice(StrEnum):
     RESOLVED = "resolved"
     REOPENED = "reopened"
     BREACHED = "breached"
+    BLIND = "blind"
+    SIGHTED = "sighted"
     AT_RISK = "at_risk"
     UPDATE_DUE = "update_due"
 
@@ -36,11 +38,16 @@ AUTOMATIC_NOTICES = frozenset(
         Notice.RECOVERED,
         Notice.REOPENED,
         Notice.BREACHED,
+        Notice.BLIND,
+        Notice.SIGHTED,
         Notice.AT_RISK,
         Notice.UPDATE_DUE,
     }
 )
 """Notices that no person wrote: their mail says ``Auto-Submitted: auto-generated``."""
+
+NOTICES_OF_NO_TICKET = frozenset({Notice.BLIND, Notice.SIGHTED})
+"""Notices to staff about ourselves, which belong to no ticket."""
 
 _RANKS = {Priority.CRITICAL: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 
