@@ -211,7 +211,7 @@ def test_blindness_is_told_without_any_ticket_and_its_end_with_what_was_missed()
     blind, sighted = write(Notice.BLIND, Audience.STAFF), write(Notice.SIGHTED, Audience.STAFF)
     assert "Fettle cannot see sites from ‘main’: its own network is down." in blind.text
     assert "This began on Mon 9 Mar 2026 09:02 GMT." in blind.text
-    assert "to Mon 9 Mar 2026 09:20 GMT, 18 min in all" in sighted.text
+    assert "for 18 min from Mon 9 Mar 2026 09:02 GMT to Mon 9 Mar 2026 09:20 GMT." in sighted.text
     assert "3312 slots went unwatched" in sighted.text
     for letter in (blind, sighted):
         assert "https://desk.quayside.example/sites" in letter.text
