@@ -17,8 +17,9 @@ from monitor.sites import list_sites
 from tickets.clock import Clock
 from tickets.errors import Fault, Misconfigured
 from tickets.holidays import build_support_hours, calendar_years
-from tickets.outbox import Recipient, staff_recipient
+from tickets.outbox import Recipient, staff_recipient, staff_service
 from tickets.policy import ClientContacts, Policy
+from tickets.rules.escalation import StaffChannel
 from tickets.rules.notice import Audience
 from tickets.rules.promise import deadline
 from tickets.rules.ticket import Priority
@@ -56,7 +57,7 @@ def build_policy(settings: Settings, *, clock: Clock) -> Policy:
     The calendar reaches from some years back to some ahead of today. Raises ``Misconfigured`` when
     it has no deadline for a ticket that opens now.
     """
-    agency, channels = settings.agency, settings.staff_channels
+    agency = settings.agency
     now = clock.now()
     first_year, last_year = calendar_years(now.astimezone(agency.zone).date())
     try:
@@ -77,10 +78,20 @@ def build_policy(settings: Settings, *, clock: Clock) -> Policy:
         targets=settings.support.response.targets(),
         update_every=settings.support.update_every[Priority.CRITICAL],
         escalation=settings.support.escalation(),
-        duty=tuple(staff_recipient(address) for address in channels.duty_addresses()),
-        lead=tuple(staff_recipient(address) for address in channels.lead_addresses()),
+        duty=_staff(settings, StaffChannel.DUTY),
+        lead=_staff(settings, StaffChannel.LEAD),
         contacts=MappingProxyType({client.slug: _contacts(client) for client in settings.clients}),
     )
+
+
+def _staff(settings: Settings, channel: StaffChannel) -> tuple[Recipient, ...]:
+    """Return everybody behind one list of ``staff_channels``, mail first."""
+    channels = settings.staff_channels
+    services = [
+        staff_service(service.key, f"{service.key.partition(':')[0]} of {channel}")
+        for service in channels.push_services(channel)
+    ]
+    return (*map(staff_recipient, channels.mail_addresses(channel)), *services)
 
 
 def _contacts(client: MonitoredClient) -> ClientContacts:

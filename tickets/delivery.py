@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from sqlmodel import Session
@@ -18,8 +18,8 @@ from sqlmodel import Session
 from tickets import outbox
 from tickets.clock import Clock
 from tickets.errors import Unavailable
-from tickets.mail_channel import Attempt, MailChannel
-from tickets.rules.message import DeliveryOutcome, MessageState
+from tickets.mail_channel import Attempt
+from tickets.rules.message import Channel, DeliveryOutcome, MessageState
 from tickets.rules.ticket import reference
 from tickets.store import Store
 from tickets.tables import MessageRow
@@ -42,6 +42,22 @@ Wait = Callable[[float], Coroutine[Any, Any, None]]
 """Waits for so many seconds; tests hand in one that they end."""
 
 
+class MessageChannel(Protocol):
+    """By what messages leave: tries one at a time and knows how many more it can take."""
+
+    def free_slots(self, *, slots: int, in_hand: int) -> int:
+        """Return how many more messages may be tried now, with ``in_hand`` of ``slots`` taken."""
+        ...
+
+    async def attempt(self, message: MessageRow) -> Attempt:
+        """Try to send ``message``; whatever happens, return how it ended."""
+        ...
+
+    async def rest(self) -> None:
+        """Let go of what is held for the next message: nothing is due."""
+        ...
+
+
 @dataclass(slots=True)
 class _InHand:
     """A claimed message; ``is_attempted`` once it is known how its attempt ended."""
@@ -53,7 +69,8 @@ class _InHand:
 class Delivery:
     """Delivers the outbox until told to stop, up to ``SLOTS`` messages at the same time.
 
-    Messages to one address about one ticket go one after the other. ``store_faults`` counts
+    ``carries`` is which of its messages: each channel has a delivery of its own, so that a dead
+    mail server holds up no word by another way. Messages to one address about one ticket go one after the other. ``store_faults`` counts
     transactions that the store could not take. ``holder`` names who runs us, one process at a time
     (the supervisor's run): what its last process held when it died is taken over at the start.
     """
@@ -62,7 +79,8 @@ class Delivery:
         self,
         store: Store,
         *,
-        channel: MailChannel,
+        channel: MessageChannel,
+        carries: Channel = Channel.MAIL,
         clock: Clock,
         holder: str | None = None,
         wait: Wait = asyncio.sleep,
@@ -70,6 +88,7 @@ class Delivery:
         self.store_faults = 0
         self._store = store
         self._channel = channel
+        self._carries = carries
         self._clock = clock
         self._holder = holder
         self._wait = wait
@@ -115,7 +134,9 @@ class Delivery:
         if holder is None:
             return
         try:
-            await self._store.awrite(lambda tx: outbox.take_over(tx, holder))
+            await self._store.awrite(
+                lambda tx: outbox.take_over(tx, holder, channel=self._carries)
+            )
         except Unavailable as error:  # their leases run out by themselves
             self._store_failed(error)
 
@@ -138,7 +159,10 @@ class Delivery:
         busy = {(message.ticket_id, message.address) for message in messages}
         claimed: list[MessageRow] = []
         held_back: list[int] = []
-        for message in outbox.claim(tx, now=self._clock.now(), most=most, holder=self._holder):
+        due = outbox.claim(
+            tx, now=self._clock.now(), most=most, holder=self._holder, channel=self._carries
+        )
+        for message in due:
             assert message.id is not None
             if message.id in ids:
                 continue  # its lease ran out while we still hold it: it stays ours

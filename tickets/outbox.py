@@ -19,6 +19,7 @@ from sqlmodel import Session, col, select
 
 from tickets.rules.message import (
     GIVE_UP_AFTER,
+    Channel,
     DeliveryOutcome,
     FailureReason,
     MessageState,
@@ -35,16 +36,25 @@ LEASE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Somebody who is told: a client's contact or one of the staff."""
+    """Somebody who is told: a client's contact, one of the staff, or a channel of theirs.
+
+    ``address`` is a mail address, or the key of a service in ``staff_channels``.
+    """
 
     name: str
     address: str
     audience: Audience
+    channel: Channel = Channel.MAIL
 
 
 def staff_recipient(address: str, name: str = "") -> Recipient:
     """Return a staff recipient; without a name the address stands for it."""
     return Recipient(name or address, address, Audience.STAFF)
+
+
+def staff_service(key: str, name: str) -> Recipient:
+    """Return a service of ``staff_channels`` as a recipient; ``key`` stands for its URL."""
+    return Recipient(name, key, Audience.STAFF, Channel.PUSH)
 
 
 def message_id(ticket_id: int, domain: str) -> str:
@@ -78,6 +88,7 @@ def put(
                 audience=recipient.audience,
                 name=recipient.name,
                 address=recipient.address,
+                channel=recipient.channel,
                 priority=ticket.priority,
                 rank=delivery_rank(ticket.priority),
                 header_id=message_id(ticket.id, domain),
@@ -136,9 +147,14 @@ def _storable(fact: object) -> object:
 
 
 def claim(
-    tx: Session, *, now: datetime, most: int, holder: str | None = None
+    tx: Session,
+    *,
+    now: datetime,
+    most: int,
+    holder: str | None = None,
+    channel: Channel = Channel.MAIL,
 ) -> Sequence[MessageRow]:
-    """Take up to ``most`` due messages for sending, the most critical and oldest first.
+    """Take up to ``most`` due messages of one channel, the most critical and oldest first.
 
     A claimed message is ``sending`` until it is settled, its lease of ``LEASE`` runs out, or
     ``holder`` takes over after a sender that died (see ``take_over``).
@@ -146,6 +162,7 @@ def claim(
     due = (
         select(MessageRow)
         .where(
+            col(MessageRow.channel) == channel,
             sa.or_(
                 sa.and_(
                     col(MessageRow.state) == MessageState.PENDING,
@@ -155,7 +172,7 @@ def claim(
                     col(MessageRow.state) == MessageState.SENDING,
                     col(MessageRow.lease_until) <= now,
                 ),
-            )
+            ),
         )
         .order_by(col(MessageRow.rank), col(MessageRow.not_before), col(MessageRow.id))
         .limit(most)
@@ -169,12 +186,13 @@ def claim(
     return messages
 
 
-def take_over(tx: Session, holder: str) -> None:
-    """Give back what an earlier sender of the same ``holder`` had claimed when it died."""
+def take_over(tx: Session, holder: str, *, channel: Channel = Channel.MAIL) -> None:
+    """Give back what an earlier sender of the same ``holder`` and ``channel`` held when it died."""
     tx.exec(
         sa.update(MessageRow)
         .where(col(MessageRow.state) == MessageState.SENDING)
         .where(col(MessageRow.claimed_by) == holder)
+        .where(col(MessageRow.channel) == channel)
         .values(state=MessageState.PENDING, lease_until=None, claimed_by=None)
     )
 

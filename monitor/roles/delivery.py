@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from monitor.jobs import Jobs
 from monitor.service import Part, build_policy, run_together
 from monitor.settings import Settings
+from tickets.channels import PushChannel
 from tickets.clock import Clock
 from tickets.delivery import Delivery
 from tickets.mail import MailIdentity
 from tickets.mail_channel import MailChannel
+from tickets.rules.escalation import StaffChannel
+from tickets.rules.message import Channel
 from tickets.smtp import MailServer, SmtpSender
 from tickets.store import Store
 from tickets.sweep import sweep
@@ -54,6 +57,16 @@ def delivery_parts(
     delivery = Delivery(
         store, channel=_mail_channel(settings, clock=clock), clock=clock, holder=holder
     )
+    push = _push_channel(settings)
+    push_delivery = Delivery(
+        store, channel=push, carries=Channel.PUSH, clock=clock, holder=holder
+    )
+
+    async def push_until(stop: asyncio.Event) -> None:
+        try:
+            await push_delivery.run(stop)
+        finally:
+            push.close()
 
     async def pass_over() -> None:
         failed = await sweep(store, policy, now=clock.now())
@@ -61,7 +74,13 @@ def delivery_parts(
             jobs.count("sweep", "error", failed)
 
     jobs.every(SWEEP_SECONDS, "sweep", pass_over)
-    return delivery.run, jobs.run
+    return delivery.run, push_until, jobs.run
+
+
+def _push_channel(settings: Settings) -> PushChannel:
+    channels = settings.staff_channels
+    services = [service for each in StaffChannel for service in channels.push_services(each)]
+    return PushChannel(services, app_name=settings.agency.name)
 
 
 def _mail_channel(settings: Settings, *, clock: Clock) -> MailChannel:

@@ -15,8 +15,9 @@ from monitor.settings.site import SiteSettings
 from monitor.settings.store import StoreSettings
 from monitor.settings.web import WebSettings
 from tickets.settings.agency import AgencySettings
+from tickets.settings.channels import StaffChannels
 from tickets.settings.client import ClientSettings
-from tickets.settings.mail import MailSettings, StaffChannels
+from tickets.settings.mail import MailSettings
 from tickets.settings.support import SupportSettings
 from tickets.settings.types import Section
 

@@ -18,7 +18,12 @@ from monitor.settings.site import is_secret_header
 from monitor.settings.sources import apply_environment, apply_overrides, is_world_readable
 from monitor.settings.store import has_password
 from tickets.errors import Fault, Misconfigured
+from tickets.settings.channels import is_secret_channel
 
+_EXPOSED = (
+    "is a secret, and every user of this host can read this file; set it by environment, or run "
+    "chmod o-r on the file"
+)
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
@@ -46,12 +51,12 @@ def _exposed_secrets(node: Node, *, source: str) -> Iterator[Fault]:
     """Yield a fault for each secret that stands in the file itself, which everybody can read."""
     for name, child in (node.entries or {}).items():
         if child.source == source and _is_secret(node, name, child.scalar):
-            yield child.fault(
-                "is a secret, and every user of this host can read this file; set it by "
-                "environment, or run chmod o-r on the file"
-            )
+            yield child.fault(_EXPOSED)
         yield from _exposed_secrets(child, source=source)
     for child in node.items or ():
+        is_channel = node.key.startswith("staff_channels.") and isinstance(child.scalar, str)
+        if child.source == source and is_channel and is_secret_channel(str(child.scalar)):
+            yield child.fault(_EXPOSED)
         yield from _exposed_secrets(child, source=source)
 
 

@@ -1,14 +1,14 @@
-"""Settings of the mail server, and of where staff are told."""
+"""Settings of the mail server."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from tickets.addresses import canonical_host, canonical_mail_address, is_loopback
+from tickets.addresses import canonical_host, is_loopback
 from tickets.settings.types import WHOLE, Line, Section
 
 
@@ -66,35 +66,3 @@ class MailSettings(Section):
                 "would cross the network in the clear; set mail.security to starttls or tls"
             )
         return password
-
-
-def _mail_channel(text: str) -> str:
-    scheme, _, rest = text.partition(":")
-    if scheme.lower() != "mailto":
-        raise ValueError(
-            "only mail is supported in this version; write mailto://duty@agency.example"
-        )
-    return f"mailto://{canonical_mail_address(rest.removeprefix('//'))}"
-
-
-Channel = Annotated[str, AfterValidator(_mail_channel)]
-"""Where staff are told: ``mailto://ADDRESS``, the only kind in this version."""
-
-
-class StaffChannels(Section):
-    """Where the agency's own people are told."""
-
-    duty: tuple[Channel, ...] = Field(
-        default=(), description="Who is told at once of every new incident: mailto://ADDRESS."
-    )
-    lead: tuple[Channel, ...] = Field(
-        default=(), description="Who is told as well when a promise is broken: mailto://ADDRESS."
-    )
-
-    def duty_addresses(self) -> Sequence[str]:
-        """Return the mail addresses of duty, in the order given."""
-        return [channel.removeprefix("mailto://") for channel in self.duty]
-
-    def lead_addresses(self) -> Sequence[str]:
-        """Return the mail addresses of the lead, in the order given."""
-        return [channel.removeprefix("mailto://") for channel in self.lead]
