@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from monitor.rules.observation import Cause
+from monitor.rules.sight import REASONS
 from monitor.rules.verdict import Verdict
 from monitor.tables import IncidentKind, IncidentRow, ProberRow, SightingRow, SiteRow
 from tickets.clock import Clock
@@ -169,6 +170,8 @@ def readiness(tx: Session, now: datetime) -> Sequence[str]:
         reasons.append("no prober has ticked yet")
     elif now - ticked_at > TICK_WITHIN:
         reasons.append(f"the last tick is {_age(ticked_at, now)} old; allowed are 5 seconds")
+    for row in tx.exec(select(ProberRow).where(col(ProberRow.blind_since).is_not(None))).all():
+        reasons.append(_blind_words(row, f"for {_age(row.blind_since or now, now)}"))
     waiting = col(MessageRow.state).in_([MessageState.PENDING, MessageState.SENDING])
     oldest = sa.select(sa.func.min(col(MessageRow.not_before))).where(waiting)
     due = tx.connection().execute(oldest).scalar()
@@ -177,6 +180,11 @@ def readiness(tx: Session, now: datetime) -> Sequence[str]:
             f"a message in the outbox has been due for {_age(due, now)}; allowed are 5 minutes"
         )
     return reasons
+
+
+def _blind_words(row: ProberRow, how_long: str) -> str:
+    why = REASONS.get(row.blind_cause or Cause.OWN_NETWORK, "")
+    return f"the prober at {row.location} has been blind {how_long}: {why}"
 
 
 def _age(since: datetime, now: datetime) -> str:
@@ -216,7 +224,23 @@ class StoreWatch:
             unknown=counts[SiteState.UNKNOWN],
             total=len(settled),
             worst=min(counts, key=badness, default=None),
+            warnings=self._warnings(tx, now),
         )
+
+    def _warnings(self, tx: Session, now: datetime) -> Sequence[str]:
+        """Return a sentence for each location that does not see or gives no sign of life."""
+        warnings: list[str] = []
+        for row in tx.exec(select(ProberRow).order_by(col(ProberRow.location))).all():
+            if row.ticked_at is not None and row.silent_since is not None:
+                since = format_instant(row.ticked_at, self._zone)
+                warnings.append(
+                    f"The prober at {row.location} has given no sign of life since {since}"
+                )
+            elif row.blind_since is not None:
+                since = format_instant(row.blind_since, self._zone)
+                words = _blind_words(row, f"since {since}")
+                warnings.append(words[0].upper() + words[1:])
+        return tuple(warnings)
 
     def list_sites(self, tx: Session) -> Sequence[SiteView]:
         """Return every site that is watched, in the order in which they were added."""

@@ -24,6 +24,15 @@ LONG_UNSEEN = timedelta(minutes=15)
 BLIND_CYCLES = 2
 """Blind cycles in a row after which staff are told."""
 
+REASONS = {
+    Cause.OWN_NETWORK: "its own network is down",
+    Cause.OWN_RESOLVER: "its name servers do not answer",
+    Cause.OWN_RESOURCES: "it has too few file descriptors, ports or memory",
+    Cause.OWN_STALL: "its host stands still again and again",
+    Cause.MISSED: "it cannot probe all its sites in time",
+}
+"""Why a location cannot see, as a clause."""
+
 
 @dataclass(slots=True)
 class Tally:

@@ -31,7 +31,10 @@ def badness(state: SiteState) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchSummary:
-    """How many sites stand how; ``worst`` is None while no site is watched."""
+    """How many sites stand how; ``worst`` is None while no site is watched.
+
+    ``warnings`` are sentences without a full stop on why this may not be the whole truth.
+    """
 
     up: int = 0
     slow: int = 0
@@ -39,6 +42,7 @@ class WatchSummary:
     unknown: int = 0
     total: int = 0
     worst: SiteState | None = None
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
