@@ -18,7 +18,7 @@ from tickets.clock import Clock
 from tickets.errors import Fault, Misconfigured
 from tickets.holidays import build_support_hours, calendar_years
 from tickets.outbox import Recipient, staff_recipient, staff_service
-from tickets.policy import ClientContacts, Policy
+from tickets.policy import ClientContacts, ClientProfile, Policy, SiteName
 from tickets.rules.escalation import StaffChannel
 from tickets.rules.notice import Audience
 from tickets.rules.promise import deadline
@@ -81,6 +81,15 @@ def build_policy(settings: Settings, *, clock: Clock) -> Policy:
         duty=_staff(settings, StaffChannel.DUTY),
         lead=_staff(settings, StaffChannel.LEAD),
         contacts=MappingProxyType({client.slug: _contacts(client) for client in settings.clients}),
+        clients=MappingProxyType({client.slug: _profile(client) for client in settings.clients}),
+    )
+
+
+def _profile(client: MonitoredClient) -> ClientProfile:
+    return ClientProfile(
+        name=client.name,
+        sites=tuple(SiteName(site.slug, site.name, site.url) for site in client.sites),
+        allowance=None if client.allowance is None else client.allowance.allowance(),
     )
 
 

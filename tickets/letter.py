@@ -55,12 +55,39 @@ MARKS = {
     Notice.SIGHTED: Mark("", "Sees again", "accent"),
     Notice.AT_RISK: Mark("", "At risk", "accent"),
     Notice.UPDATE_DUE: Mark("", "Word due", "accent"),
+    Notice.RECEIVED: Mark("", "Received", "accent"),
+    Notice.PRIORITY_CHANGED: Mark("", "Priority changed", "accent"),
+    Notice.ASSIGNED: Mark("", "Assigned", "accent"),
+    Notice.QUESTION: Mark("", "Question", "accent"),
+    Notice.RESUMED: Mark("", "Resumed", "accent"),
+    Notice.CLIENT_REPLIED: Mark("", "Client's reply", "accent"),
+    Notice.MERGED: Mark("", "Merged", "accent"),
+    Notice.ALLOWANCE: Mark("", "Allowance", "accent"),
 }
 """The hues of states are kept for states of a site; what people do is in the accent."""
 
-_INSTANTS = ("at", "since", "until", "respond_by", "resumes_at", "next_word_by")
-_PASSAGES = ("text", "cause", "done")
-_OPTIONAL = ("site_name", "site_url", "next_word_by", "resumes_at", "answered_by")
+_INSTANTS = (
+    "at",
+    "since",
+    "until",
+    "respond_by",
+    "old_respond_by",
+    "resumes_at",
+    "next_word_by",
+    "resume_at",
+)
+_PASSAGES = ("text", "cause", "done", "next_steps")
+_OPTIONAL = (
+    "site_name",
+    "site_url",
+    "next_word_by",
+    "resumes_at",
+    "answered_by",
+    "next_steps",
+    "estimate",
+    "resume_at",
+    "closure",
+)
 _FOR_STAFF = ("message", "desk_url")
 
 

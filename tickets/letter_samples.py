@@ -115,6 +115,57 @@ SAMPLE_FACTS = MappingProxyType(
             "next_word_by": "2026-03-09T10:12:05+00:00",
             "by": "Sam Okafor",
         },
+        Notice.RECEIVED: _COMMON
+        | _PROMISE
+        | {
+            "title": "A new picture on the front page",
+            "priority": "normal",
+            "at": "2026-12-18T15:10:00+00:00",
+            "respond_by": "2026-12-22T15:10:00+00:00",
+            "text": "Please put the picture that we sent on Friday on the front page.",
+            "closure": "from Thu 24 Dec 2026 to Fri 1 Jan 2027 (Christmas)",
+        },
+        Notice.PRIORITY_CHANGED: _COMMON
+        | _PROMISE
+        | {
+            "by": "Sam Okafor",
+            "old_priority": "normal",
+            "old_respond_by": "2026-03-11T09:04:41+00:00",
+            "text": "Guests cannot book at all, not only on phones.",
+        },
+        Notice.ASSIGNED: _COMMON
+        | _PROMISE
+        | {"by": "Sam Okafor", "assignee": "Mia Reed", "is_answered": False},
+        Notice.QUESTION: _COMMON
+        | {
+            "by": "Sam Okafor",
+            "text": "Which of the two pictures is the one to show first?",
+            "resume_at": "2026-03-12T09:00:00+00:00",
+        },
+        Notice.RESUMED: _COMMON | {"by": "Fettle", "at": "2026-03-12T09:00:30+00:00"},
+        Notice.CLIENT_REPLIED: _COMMON
+        | _PROMISE
+        | {
+            "by": "Anna Wright",
+            "answered_by": "Sam Okafor",
+            "text": "The one with the harbour, please.",
+        },
+        Notice.MERGED: _COMMON
+        | _PROMISE
+        | {
+            "by": "Sam Okafor",
+            "survivor": "T-1040",
+            "survivor_title": "Booking site is slow",
+            "is_answered": False,
+        },
+        Notice.ALLOWANCE: _COMMON
+        | {
+            "by": "Sam Okafor",
+            "share": 80,
+            "month": "March 2026",
+            "spent": "4 h",
+            "per_month": "5 h",
+        },
     }
 )
 """Facts of one message for each notice, as ``tickets.actions`` writes them."""

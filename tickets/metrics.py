@@ -204,6 +204,14 @@ MAIL_KINDS = {
     Notice.SIGHTED: "reminder",
     Notice.AT_RISK: "reminder",
     Notice.UPDATE_DUE: "reminder",
+    Notice.RECEIVED: "opened",
+    Notice.PRIORITY_CHANGED: "opened",
+    Notice.ASSIGNED: "reminder",
+    Notice.QUESTION: "reply",
+    Notice.RESUMED: "reminder",
+    Notice.CLIENT_REPLIED: "reply",
+    Notice.MERGED: "reply",
+    Notice.ALLOWANCE: "report",
 }
 """What the contract's label ``kind`` calls each notice."""
 

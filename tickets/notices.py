@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from tickets import outbox
 from tickets.history import Actor
 from tickets.outbox import Recipient
 from tickets.policy import Policy
-from tickets.rules.notice import Notice
-from tickets.rules.ticket import reference
-from tickets.tables import StaffRow, TicketRow
+from tickets.rules.notice import Audience, Notice
+from tickets.rules.ticket import MACHINE_SOURCES, reference
+from tickets.tables import StaffRow, TicketRow, WatcherRow
 
 
 def carers(tx: Session, policy: Policy, ticket: TicketRow) -> Sequence[Recipient]:
@@ -30,6 +30,26 @@ def carers(tx: Session, policy: Policy, ticket: TicketRow) -> Sequence[Recipient
     return (outbox.staff_recipient(staff.email, staff.name),)
 
 
+def client_recipients(tx: Session, policy: Policy, ticket: TicketRow) -> Sequence[Recipient]:
+    """Return who at the client hears of the ticket.
+
+    Of a ticket that a machine opened: the contacts for incidents. Of another: who asked, or where
+    nobody is known, the contacts for tickets. Watchers hear of both.
+    """
+    query = select(WatcherRow).where(col(WatcherRow.ticket_id) == ticket.id)
+    watchers = [
+        Recipient(row.name, row.address, Audience.CLIENT)
+        for row in tx.exec(query.order_by(col(WatcherRow.address))).all()
+    ]
+    contacts = policy.contacts_of(ticket.client)
+    if ticket.source in MACHINE_SOURCES:
+        return (*contacts.incidents, *watchers)
+    if ticket.requester_address is None:
+        return (*contacts.tickets, *watchers)
+    name = ticket.requester_name or ticket.requester_address
+    return (Recipient(name, ticket.requester_address, Audience.CLIENT), *watchers)
+
+
 def tell_client(
     tx: Session,
     policy: Policy,
@@ -40,9 +60,9 @@ def tell_client(
     actor: Actor,
     at: datetime,
 ) -> None:
-    """Write a message of the newest entry to each contact of the ticket's client."""
-    contacts = policy.contacts_of(ticket.client).incidents
-    tell(tx, policy, ticket, notice=notice, recipients=contacts, facts=facts, actor=actor, at=at)
+    """Write a message of the newest entry to each who hears of the ticket at its client."""
+    recipients = client_recipients(tx, policy, ticket)
+    tell(tx, policy, ticket, notice=notice, recipients=recipients, facts=facts, actor=actor, at=at)
 
 
 def tell_all(
@@ -55,9 +75,8 @@ def tell_all(
     actor: Actor,
     at: datetime,
 ) -> None:
-    """Write a message to each contact of the client and to the staff who care for the ticket."""
-    contacts = policy.contacts_of(ticket.client).incidents
-    recipients = (*contacts, *carers(tx, policy, ticket))
+    """Write a message to each who hears of it at the client and the staff who care for it."""
+    recipients = (*client_recipients(tx, policy, ticket), *carers(tx, policy, ticket))
     tell(tx, policy, ticket, notice=notice, recipients=recipients, facts=facts, actor=actor, at=at)
 
 

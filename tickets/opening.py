@@ -6,20 +6,40 @@ Needs the open write transaction of its caller and commits nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlmodel import Session
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
 
 from tickets import outbox
-from tickets.history import Actor
-from tickets.notices import tell
-from tickets.policy import Policy
+from tickets.addresses import canonical_mail_address
+from tickets.errors import Refused
+from tickets.history import Actor, describe
+from tickets.notices import client_recipients, tell
+from tickets.policy import ClientProfile, Policy, SiteName
 from tickets.promises import begin_promise, promise_facts
 from tickets.rules.evidence import Evidence
 from tickets.rules.notice import Notice
 from tickets.rules.plain_text import one_line, several_lines
-from tickets.rules.ticket import Action, Category, Priority, Source, Status
-from tickets.tables import EntryRow, TicketRow
+from tickets.rules.ticket import (
+    MACHINE_SOURCES,
+    PEOPLE_CATEGORIES,
+    Action,
+    Category,
+    Priority,
+    Source,
+    Status,
+)
+from tickets.rules.words import format_date
+from tickets.tables import EntryRow, PromiseRow, TicketRow
+from tickets.texts import checked_line, checked_text
+
+CLOSURE_AHEAD = timedelta(days=14)
+"""How far ahead a receipt names the next closure (contract, section 6)."""
+
+MAX_KEY = 200
+"""Longest key of a request, in characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +68,32 @@ class NewTicket:
     evidence: Evidence = Evidence()
 
 
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who at the client asks, and where answers go; an empty name is the address."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRequest:
+    """What somebody asks for; ``client`` and ``site`` are slugs of the configuration.
+
+    ``key`` makes a form that is sent twice one ticket.
+    """
+
+    client: str
+    site: str | None = None
+    priority: Priority
+    category: Category
+    title: str
+    text: str
+    requester: Requester | None = None
+    source: Source = Source.STAFF
+    key: str | None = None
+
+
 def open_ticket(
     tx: Session, policy: Policy, new: NewTicket, *, actor: Actor, at: datetime
 ) -> TicketRow:
@@ -71,23 +117,7 @@ def open_ticket(
         root_message_id="",
         evidence=new.evidence.document(),
     )
-    tx.add(ticket)
-    tx.flush()
-    assert ticket.id is not None
-    ticket.root_message_id = outbox.message_id(ticket.id, policy.mail_domain)
-    promise = begin_promise(tx, policy, ticket, number=1, at=at)
-    tx.add(
-        EntryRow(
-            ticket_id=ticket.id,
-            number=1,
-            at=at,
-            action=Action.OPEN,
-            actor=actor.name,
-            staff_id=actor.staff_id,
-            text=several_lines(new.message),
-            after={"status": Status.OPEN, "respond_by": promise.respond_by.isoformat()},
-        )
-    )
+    promise = _begin(tx, policy, ticket, text=new.message, actor=actor, at=at)
     facts = promise_facts(policy, promise, at) | {
         "what": new.what,
         "message": new.message,
@@ -104,3 +134,151 @@ def open_ticket(
         at=at,
     )
     return ticket
+
+
+def open_request(
+    tx: Session, policy: Policy, new: NewRequest, *, actor: Actor, at: datetime
+) -> TicketRow:
+    """Open a ticket for what somebody asks; the requester gets a receipt, duty is told.
+
+    Of two requests with one key the second changes nothing and returns the ticket of the first.
+    Raises ``Refused`` for a client, site, category, text or address that is not allowed.
+    """
+    if new.key is not None:
+        if not 0 < len(new.key) <= MAX_KEY:
+            raise Refused(f"the key has {len(new.key)} characters; allowed are 1 to {MAX_KEY}")
+        if (twin := _find_by_key(tx, new.key)) is not None:
+            return twin
+    ticket = _request_row(policy, new, at=at)
+    text = checked_text(new.text, field="text")
+    try:
+        with tx.begin_nested():
+            promise = _begin(tx, policy, ticket, text=text, actor=actor, at=at)
+    except IntegrityError:
+        # Somebody else has just sent the same form.
+        twin = _find_by_key(tx, new.key or "")
+        if twin is None:
+            raise
+        return twin
+    facts = promise_facts(policy, promise, at) | {"text": text, "closure": next_closure(policy, at)}
+    recipients = (*client_recipients(tx, policy, ticket), *policy.duty)
+    tell(
+        tx,
+        policy,
+        ticket,
+        notice=Notice.RECEIVED,
+        recipients=recipients,
+        facts=facts,
+        actor=actor,
+        at=at,
+    )
+    return ticket
+
+
+def _find_by_key(tx: Session, key: str) -> TicketRow | None:
+    query = select(TicketRow).where(col(TicketRow.key) == key).order_by(col(TicketRow.id).desc())
+    return tx.exec(query).first()
+
+
+def _request_row(policy: Policy, new: NewRequest, *, at: datetime) -> TicketRow:
+    client = _get_client(policy, new.client)
+    site = _get_site(client, new.client, new.site)
+    if new.category not in PEOPLE_CATEGORIES:
+        allowed = ", ".join(PEOPLE_CATEGORIES)
+        raise Refused(f"the category '{new.category}' is for machines: allowed are {allowed}")
+    if new.source in MACHINE_SOURCES:
+        raise Refused(f"the source '{new.source}' is a machine's: it does not ask for anything")
+    requester = None if new.requester is None else _checked_requester(new.requester)
+    return TicketRow(
+        key=new.key,
+        title=checked_line(new.title, field="title"),
+        client=new.client,
+        client_name=client.name,
+        site=site.slug if site else None,
+        site_name=site.name if site else None,
+        site_url=site.url if site else None,
+        priority=new.priority,
+        status=Status.OPEN,
+        category=new.category,
+        source=new.source,
+        opened_at=at,
+        requester_name=requester.name if requester else None,
+        requester_address=requester.address if requester else None,
+        root_message_id="",
+    )
+
+
+def _get_client(policy: Policy, slug: str) -> ClientProfile:
+    client = policy.clients.get(slug)
+    if client is None:
+        allowed = ", ".join(sorted(policy.clients)) or "none, as no client is configured"
+        raise Refused(f"there is no client {one_line(slug, limit=80)!r}: allowed are {allowed}")
+    return client
+
+
+def _get_site(client: ClientProfile, client_slug: str, slug: str | None) -> SiteName | None:
+    if slug is None:
+        return None
+    for site in client.sites:
+        if site.slug == slug:
+            return site
+    allowed = ", ".join(site.slug for site in client.sites) or "none"
+    raise Refused(
+        f"the client {client_slug} has no site {one_line(slug, limit=80)!r}: allowed are {allowed}"
+    )
+
+
+def _checked_requester(requester: Requester) -> Requester:
+    try:
+        address = canonical_mail_address(requester.address.strip())
+    except ValueError as error:
+        raise Refused(f"the requester's address cannot be used: {error}") from error
+    name = one_line(requester.name)
+    return Requester(checked_line(name, field="requester's name") if name else address, address)
+
+
+def next_closure(policy: Policy, at: datetime) -> str:
+    """Return the next closure within ``CLOSURE_AHEAD`` in words; empty if there is none.
+
+    Two or more days off in a row under one name are a closure, weekends between them included; a
+    single holiday is not.
+    """
+    first = at.astimezone(policy.zone).date()
+    days_off = policy.hours.days_off
+    one_day = timedelta(days=1)
+    for ahead in range(CLOSURE_AHEAD.days + 1):
+        start = first + ahead * one_day
+        if start not in days_off or start + one_day not in days_off:
+            continue
+        end = start
+        while end + one_day in days_off:
+            end += one_day
+        return f"from {format_date(start)} to {format_date(end)} ({days_off[start]})"
+    return ""
+
+
+def _begin(
+    tx: Session, policy: Policy, ticket: TicketRow, *, text: str, actor: Actor, at: datetime
+) -> PromiseRow:
+    """Store the ticket with its promise and its first entry, which holds all that may move."""
+    tx.add(ticket)
+    tx.flush()
+    assert ticket.id is not None
+    ticket.root_message_id = outbox.message_id(ticket.id, policy.mail_domain)
+    promise = begin_promise(tx, policy, ticket, number=1, at=at)
+    after: dict[str, Any] = describe(ticket, promise)
+    tx.add(
+        EntryRow(
+            ticket_id=ticket.id,
+            number=1,
+            at=at,
+            action=Action.OPEN,
+            priority=ticket.priority,
+            actor=actor.name,
+            staff_id=actor.staff_id,
+            text=several_lines(text),
+            after=after,
+        )
+    )
+    tx.flush()
+    return promise

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from tickets.outbox import Recipient
+from tickets.rules.allowance import Allowance
 from tickets.rules.escalation import DEFAULT_STEPS, EscalationStep, StaffChannel
 from tickets.rules.hours import SupportHours
 from tickets.rules.promise import ResponseTarget
@@ -29,6 +30,24 @@ class ClientPromises:
 
     hours: SupportHours
     targets: Mapping[Priority, ResponseTarget]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteName:
+    """A site of a client, as far as a ticket names it."""
+
+    slug: str
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientProfile:
+    """A client for whom tickets may be opened, its sites, and the work that it may ask for."""
+
+    name: str
+    sites: tuple[SiteName, ...] = ()
+    allowance: Allowance | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +75,9 @@ class Policy:
     lead: tuple[Recipient, ...] = ()
     contacts: Mapping[str, ClientContacts] = field(
         default_factory=lambda: MappingProxyType[str, ClientContacts]({})
+    )
+    clients: Mapping[str, ClientProfile] = field(
+        default_factory=lambda: MappingProxyType[str, ClientProfile]({})
     )
 
     def contacts_of(self, client: str) -> ClientContacts:

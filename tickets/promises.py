@@ -8,15 +8,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from tickets.history import SWEEP, Actor, get_ticket, record
+from tickets.history import SWEEP, Actor, Beside, check_allowed, get_ticket, record
 from tickets.notices import carers, tell
 from tickets.policy import Policy
 from tickets.rules.notice import Notice
 from tickets.rules.promise import MetBy, deadline, is_kept
-from tickets.rules.ticket import Action, reference
+from tickets.rules.ticket import Action, Priority, reference
 from tickets.tables import PromiseRow, TicketRow
 
 
@@ -51,16 +50,56 @@ def promise_of(tx: Session, ticket: TicketRow) -> PromiseRow:
     ).one()
 
 
-def answer(tx: Session, ticket: TicketRow, *, action: Action, actor: Actor, at: datetime) -> None:
-    """Meet the promise, once, if ``action`` is what meets it."""
+def take_up(
+    tx: Session,
+    ref: str,
+    *,
+    action: Action,
+    actor: Actor,
+    at: datetime,
+    version: int | None = None,
+) -> tuple[TicketRow, PromiseRow]:
+    """Return the ticket, locked for ``action``, and its promise; a breach is recorded first.
+
+    Raises ``NotFound``, ``Conflict`` for a stale ``version`` and ``ActionRefused``.
+    """
+    ticket = get_ticket(tx, ref, version=version)
+    check_allowed(ticket, action, actor=actor)
     promise = promise_of(tx, ticket)
+    record_breach(tx, ticket, promise, at=at)
+    return ticket, promise
+
+
+def answered(
+    promise: PromiseRow, *, action: Action, actor: Actor, at: datetime
+) -> dict[str, object]:
+    """Return the promise's columns that move if ``action`` is what meets it, once."""
     if action is Action.ACKNOWLEDGE and promise.met_by is not MetBy.ACKNOWLEDGEMENT:
-        return
+        return {}
     if promise.answered_at is not None:
-        return
-    promise.answered_at = at
-    promise.answered_by = actor.name
-    promise.answered_with = action
+        return {}
+    return {"answered_at": at, "answered_by": actor.name, "answered_with": action}
+
+
+def retarget(policy: Policy, promise: PromiseRow, priority: Priority) -> dict[str, object]:
+    """Return the promise's columns that move when the ticket's priority becomes ``priority``.
+
+    The deadline is counted from the promise's own start and is never later than it was (decision
+    36). A promise that was answered or broken is history and does not move.
+    """
+    if promise.answered_at is not None or promise.breached_at is not None:
+        return {}
+    target = policy.targets[priority]
+    due = deadline(policy.hours, target, promise.started_at)
+    if due.respond_by >= promise.respond_by:
+        return {}
+    return {
+        "target_seconds": int(target.within.total_seconds()),
+        "counted_in": target.counted_in,
+        "met_by": target.met_by,
+        "respond_by": due.respond_by,
+        "derivation": due.derivation(),
+    }
 
 
 def breach(tx: Session, policy: Policy, ticket_id: int, *, at: datetime) -> bool:
@@ -89,21 +128,20 @@ def breach(tx: Session, policy: Policy, ticket_id: int, *, at: datetime) -> bool
 
 def record_breach(tx: Session, ticket: TicketRow, promise: PromiseRow, *, at: datetime) -> bool:
     """Record once that the deadline passed unanswered; False if it was answered or is not due."""
-    if promise.answered_at is not None or is_kept(at, promise.respond_by):
-        return False
-    won = tx.exec(
-        sa.update(PromiseRow)
-        .where(
-            col(PromiseRow.ticket_id) == promise.ticket_id,
-            col(PromiseRow.number) == promise.number,
-            col(PromiseRow.breached_at).is_(None),
-        )
-        .values(breached_at=promise.respond_by)
-    )
-    if won.rowcount != 1:
+    is_recorded = promise.breached_at is not None
+    if is_recorded or promise.answered_at is not None or is_kept(at, promise.respond_by):
         return False
     text = "The response deadline passed without an answer"
-    record(tx, ticket, action=Action.BREACH, actor=SWEEP, at=at, text=text, is_visible=False)
+    record(
+        tx,
+        ticket,
+        action=Action.BREACH,
+        actor=SWEEP,
+        at=at,
+        text=text,
+        is_visible=False,
+        beside=Beside(promise=promise, columns={"breached_at": promise.respond_by}),
+    )
     return True
 
 

@@ -17,9 +17,10 @@ from tickets.errors import Unavailable
 from tickets.escalation import escalate, list_running_out, list_words_due, remind
 from tickets.history import SWEEP, get_ticket
 from tickets.policy import Policy
-from tickets.rules.ticket import Outcome, Status, reference
+from tickets.rules.ticket import Status, reference
 from tickets.store import Store
 from tickets.tables import TicketRow
+from tickets.waiting import list_resumable, resume_due
 
 log = structlog.get_logger()
 
@@ -44,6 +45,10 @@ async def sweep(store: Store, policy: Policy, *, now: datetime) -> int:
         failed += await _one(
             store, ticket_id, lambda tx, id_=ticket_id: _remind(tx, policy, id_, now)
         )
+    for ticket_id in await store.aread(lambda tx: list_resumable(tx, now, most=MOST_ROWS)):
+        failed += await _one(
+            store, ticket_id, lambda tx, id_=ticket_id: _resume(tx, policy, id_, now)
+        )
     for ticket_id in await store.aread(lambda tx: _list_closable(tx, now)):
         failed += await _one(
             store, ticket_id, lambda tx, id_=ticket_id: _close(tx, policy, id_, now)
@@ -67,12 +72,19 @@ async def _one(store: Store, ticket_id: int, change: Callable[[Session], None]) 
 def _escalate(tx: Session, policy: Policy, ticket_id: int, now: datetime) -> None:
     told = escalate(tx, policy, ticket_id, at=now)
     if told is not None:
-        log.warning("sweep.promise_escalated", ticket=reference(ticket_id), percent=told.percents[-1])
+        log.warning(
+            "sweep.promise_escalated", ticket=reference(ticket_id), percent=told.percents[-1]
+        )
 
 
 def _remind(tx: Session, policy: Policy, ticket_id: int, now: datetime) -> None:
     if remind(tx, policy, ticket_id, at=now):
         log.warning("sweep.word_due", ticket=reference(ticket_id))
+
+
+def _resume(tx: Session, policy: Policy, ticket_id: int, now: datetime) -> None:
+    if resume_due(tx, policy, ticket_id, at=now):
+        log.info("sweep.ticket_resumed", ticket=reference(ticket_id))
 
 
 def _list_closable(tx: Session, now: datetime) -> Sequence[int]:
@@ -100,5 +112,5 @@ def _close(tx: Session, policy: Policy, ticket_id: int, now: datetime) -> None:
     if not _may_close(ticket, policy, now):
         return
     reason = f"Nothing more was heard for {CLOSE_AFTER_DAYS} support days after the resolution"
-    close(tx, reference(ticket_id), outcome=Outcome.FIXED, reason=reason, actor=SWEEP, at=now)
+    close(tx, reference(ticket_id), reason=reason, actor=SWEEP, at=now)
     log.info("sweep.ticket_closed", ticket=reference(ticket_id))

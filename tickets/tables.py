@@ -15,7 +15,7 @@ from tickets.rules.message import Channel, DeliveryOutcome, FailureReason, Messa
 from tickets.rules.notice import Audience, Notice
 from tickets.rules.promise import CountedIn, MetBy
 from tickets.rules.staff import Role
-from tickets.rules.ticket import Action, Category, Outcome, Priority, Source, Status
+from tickets.rules.ticket import Action, Category, LinkKind, Outcome, Priority, Source, Status
 from tickets.store import Instant, Json, Row, stored_enum
 
 
@@ -49,8 +49,9 @@ class TicketRow(Row, table=True):
 
     ``version`` equals the number of the newest entry: every change adds one of each. ``key`` is
     what makes two reports the same ticket; at most one ticket that is not closed carries it.
-    Names of client and site stay as they were when the ticket opened. ``evidence`` is what was
-    seen, as rows for the desk (see ``tickets.rules.evidence``).
+    Names of client and site stay as they were when the ticket opened. ``requester_...`` is who
+    asked, on tickets that people opened. ``resume_at`` is when work resumes on a waiting ticket.
+    ``evidence`` is what was seen, as rows for the desk (see ``tickets.rules.evidence``).
     """
 
     __table_args__ = (
@@ -81,7 +82,13 @@ class TicketRow(Row, table=True):
     opened_at: datetime = Field(sa_type=Instant)
     promise_number: int = 1
     assignee_id: int | None = Field(default=None, foreign_key="staff.id")
+    requester_name: str | None = None
+    requester_address: str | None = None
+    next_steps: str | None = None
+    estimate: str | None = None
     update_by: datetime | None = Field(default=None, sa_type=Instant)
+    resume_at: datetime | None = Field(default=None, sa_type=Instant)
+    merged_into_id: int | None = Field(default=None, foreign_key="ticket.id")
     recovered_at: datetime | None = Field(default=None, sa_type=Instant)
     resolved_at: datetime | None = Field(default=None, sa_type=Instant)
     closed_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -137,20 +144,79 @@ class EntryRow(Row, table=True):
     """One line of a ticket's history; rows are added, never changed or deleted.
 
     ``actor`` is a staff member's name, or the name of the part that acted. ``before`` and ``after``
-    hold the ticket's columns that the change moved. ``is_visible`` entries may be shown to the
-    client.
+    hold the columns of the ticket and of its current promise that the change moved, ``after`` also
+    what it added (see ``tickets.rules.replay``). ``priority`` is the ticket's after the change.
+    ``is_visible`` entries may be shown to the client.
     """
 
     ticket_id: int = Field(primary_key=True, foreign_key="ticket.id")
     number: int = Field(primary_key=True)
     at: datetime = Field(sa_type=Instant)
     action: Action = Field(sa_type=stored_enum(Action, "action"))
+    priority: Priority = Field(sa_type=stored_enum(Priority, "priority"))
     actor: str
     staff_id: int | None = Field(default=None, foreign_key="staff.id")
     text: str = ""
     is_visible: bool = True
     before: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     after: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
+
+
+class WatcherRow(Row, table=True):
+    """Somebody at the client who hears of a ticket beside its requester."""
+
+    ticket_id: int = Field(primary_key=True, foreign_key="ticket.id")
+    address: str = Field(primary_key=True)
+    name: str
+
+
+class LinkRow(Row, table=True):
+    """Two tickets that belong together; of a duplicate, ``ticket_id`` is the duplicate."""
+
+    ticket_id: int = Field(primary_key=True, foreign_key="ticket.id")
+    other_id: int = Field(primary_key=True, foreign_key="ticket.id", index=True)
+    kind: LinkKind = Field(sa_type=stored_enum(LinkKind, "kind"))
+
+
+class TimeSpentRow(Row, table=True):
+    """Minutes that somebody worked on a ticket on a local date.
+
+    ``is_counted`` tells whether they use up the client's monthly allowance, as was set when they
+    were logged.
+    """
+
+    __table_args__ = (sa.Index("ix_time_spent_month", "client", "worked_on"),)
+
+    ticket_id: int = Field(primary_key=True, foreign_key="ticket.id")
+    entry_number: int = Field(primary_key=True)
+    client: str
+    worked_on: date
+    minutes: int
+    actor: str
+    staff_id: int | None = Field(default=None, foreign_key="staff.id")
+    text: str
+    is_counted: bool
+
+
+class AllowanceWarningRow(Row, table=True):
+    """A share (per cent) of a client's allowance in a month (``2026-03``) that was told of."""
+
+    client: str = Field(primary_key=True)
+    month: str = Field(primary_key=True)
+    share: int = Field(primary_key=True)
+    told_at: datetime = Field(sa_type=Instant)
+
+
+class RefusalRow(Row, table=True):
+    """An attempt at what the ticket's status did not allow; rows are added, never changed."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    ticket_id: int = Field(foreign_key="ticket.id", index=True)
+    at: datetime = Field(sa_type=Instant)
+    action: Action = Field(sa_type=stored_enum(Action, "action"))
+    actor: str
+    staff_id: int | None = Field(default=None, foreign_key="staff.id")
+    reason: str
 
 
 class MessageRow(Row, table=True):

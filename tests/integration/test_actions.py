@@ -79,7 +79,8 @@ def test_acknowledging_a_normal_ticket_says_who_has_it_but_is_no_answer(
     acknowledge(store, ref, sam)
     assert not page(store, ref).ticket.promise.is_answered
     assert told(store, Notice.ACKNOWLEDGED) == set()
-    store.write(lambda tx: actions.reply(tx, POLICY, ref, text="We look at it", actor=sam, at=SOON))
+    words = {"text": "We look at it", "outlook": actions.NOTHING_KNOWN}
+    store.write(lambda tx: actions.reply(tx, POLICY, ref, **words, actor=sam, at=SOON))
     assert page(store, ref).ticket.promise.answered_at == SOON
 
 

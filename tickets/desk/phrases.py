@@ -70,6 +70,16 @@ DEEDS = {
     Action.UNWATCH: "stopped watching the site",
     Action.BREACH: "recorded that the promise was broken",
     Action.ESCALATE: "told staff that the clock runs",
+    Action.PRIORITY: "changed the priority",
+    Action.CATEGORY: "changed the category",
+    Action.ASSIGN: "changed who has the ticket",
+    Action.WAIT: "asked the client",
+    Action.RESUME: "resumed the work",
+    Action.CLIENT_REPLY: "wrote to us",
+    Action.MERGE: "merged the ticket as a duplicate",
+    Action.ABSORB: "merged a duplicate into the ticket",
+    Action.LINK: "linked a ticket",
+    Action.LOG_TIME: "logged time",
 }
 """What somebody did; the name of whoever it was comes before."""
 
@@ -96,6 +106,14 @@ NOTICES = {
     Notice.SIGHTED: "Sees again",
     Notice.AT_RISK: "Promise at risk",
     Notice.UPDATE_DUE: "Word to the client due",
+    Notice.RECEIVED: "Received",
+    Notice.PRIORITY_CHANGED: "Priority changed",
+    Notice.ASSIGNED: "Assigned",
+    Notice.QUESTION: "Question",
+    Notice.RESUMED: "Work resumed",
+    Notice.CLIENT_REPLIED: "Client's reply",
+    Notice.MERGED: "Merged",
+    Notice.ALLOWANCE: "Allowance",
 }
 
 MESSAGE_STATES = {

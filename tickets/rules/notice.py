@@ -29,6 +29,14 @@ class Notice(StrEnum):
     SIGHTED = "sighted"
     AT_RISK = "at_risk"
     UPDATE_DUE = "update_due"
+    RECEIVED = "received"
+    PRIORITY_CHANGED = "priority_changed"
+    ASSIGNED = "assigned"
+    QUESTION = "question"
+    RESUMED = "resumed"
+    CLIENT_REPLIED = "client_replied"
+    MERGED = "merged"
+    ALLOWANCE = "allowance"
 
 
 AUTOMATIC_NOTICES = frozenset(
@@ -42,6 +50,13 @@ AUTOMATIC_NOTICES = frozenset(
         Notice.SIGHTED,
         Notice.AT_RISK,
         Notice.UPDATE_DUE,
+        Notice.RECEIVED,
+        Notice.PRIORITY_CHANGED,
+        Notice.ASSIGNED,
+        Notice.RESUMED,
+        Notice.CLIENT_REPLIED,
+        Notice.MERGED,
+        Notice.ALLOWANCE,
     }
 )
 """Notices that no person wrote: their mail says ``Auto-Submitted: auto-generated``."""

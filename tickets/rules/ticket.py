@@ -79,6 +79,23 @@ class Action(StrEnum):
     UNWATCH = "unwatch"
     BREACH = "breach"
     ESCALATE = "escalate"
+    PRIORITY = "priority"
+    CATEGORY = "category"
+    ASSIGN = "assign"
+    WAIT = "wait"
+    RESUME = "resume"
+    CLIENT_REPLY = "client_reply"
+    MERGE = "merge"
+    ABSORB = "absorb"
+    LINK = "link"
+    LOG_TIME = "log_time"
+
+
+class LinkKind(StrEnum):
+    """How two tickets belong together; a duplicate is the first of the two."""
+
+    RELATED = "related"
+    DUPLICATE = "duplicate"
 
 
 OPEN_STATUSES = frozenset({Status.OPEN, Status.ACKNOWLEDGED, Status.WAITING})
@@ -100,9 +117,47 @@ ACTIONS: Mapping[Action, frozenset[Status]] = MappingProxyType(
         Action.UNWATCH: frozenset(Status),
         Action.BREACH: OPEN_STATUSES,
         Action.ESCALATE: OPEN_STATUSES,
+        Action.PRIORITY: OPEN_STATUSES,
+        Action.CATEGORY: _NOT_CLOSED,
+        Action.ASSIGN: _NOT_CLOSED,
+        Action.WAIT: frozenset({Status.ACKNOWLEDGED}),
+        Action.RESUME: frozenset({Status.WAITING}),
+        Action.CLIENT_REPLY: OPEN_STATUSES,
+        Action.MERGE: _NOT_CLOSED,
+        Action.ABSORB: _NOT_CLOSED,
+        Action.LINK: frozenset(Status),
+        Action.LOG_TIME: frozenset(Status),
     }
 )
 """Statuses from which each action is allowed."""
+
+PEOPLE_CATEGORIES = (
+    Category.BUG_FIX,
+    Category.CONTENT_CHANGE,
+    Category.ADVICE,
+    Category.CMS_UPDATE,
+)
+"""Categories that people choose; machines open tickets with the others."""
+
+MACHINE_SOURCES = frozenset({Source.MONITOR, Source.ALERTMANAGER, Source.GRAFANA})
+"""Sources without a requester."""
+
+RESOLVING_OUTCOMES = (
+    Outcome.FIXED,
+    Outcome.ANSWERED,
+    Outcome.RECOVERED_BY_ITSELF,
+    Outcome.NOT_AN_ISSUE,
+)
+"""Outcomes with which a ticket may be resolved; a duplicate is merged instead."""
+
+NOT_YET_KNOWN = "not yet known"
+"""What the first reply says in place of next steps or of an estimate that nobody has yet."""
+
+WAIT_DAYS = 10
+"""Support days that a ticket may wait for the client before work resumes."""
+
+REOPEN_DAYS = 10
+"""Support days after a resolution in which its ticket may be reopened."""
 
 EARLY_OUTCOMES = frozenset({Outcome.DUPLICATE, Outcome.NOT_AN_ISSUE})
 """Outcomes with which a ticket may be closed without a resolution, given a reason."""

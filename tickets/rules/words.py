@@ -16,6 +16,10 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 )  # fmt: skip
+_LONG_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 _MINUTE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
@@ -26,6 +30,11 @@ _WEEK_DAYS = 7
 def format_date(on: date) -> str:
     """Return a date as ``Mon 9 Mar 2026``."""
     return f"{_WEEKDAYS[on.weekday()]} {on.day} {_MONTHS[on.month - 1]} {on.year}"
+
+
+def format_month(on: date) -> str:
+    """Return the month of a date as ``March 2026``."""
+    return f"{_LONG_MONTHS[on.month - 1]} {on.year}"
 
 
 def format_clock(at: datetime, zone: ZoneInfo) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from tickets.settings.types import Flag, Line, MailAddress, Section, Slug
+from tickets.rules.allowance import Allowance
+from tickets.settings.types import WHOLE, Flag, Line, MailAddress, Section, Slug
 
 
 class ContactSettings(Section):
@@ -20,6 +22,25 @@ class ContactSettings(Section):
     tickets: Flag = Field(
         default=True, description="Whether mails about the client's own requests go here."
     )
+
+
+class AllowanceSettings(Section):
+    """Work that the client may ask for in a calendar month."""
+
+    hours_per_month: Annotated[int, Field(ge=1, le=1000), WHOLE] = Field(
+        description="Hours a calendar month; the lead is told at 80 % and at 100 %."
+    )
+    counts_incidents: Flag = Field(
+        default=False,
+        description="Whether time spent on tickets that a machine opened counts as well.",
+    )
+
+    def allowance(self) -> Allowance:
+        """Return the same as the rules have it."""
+        return Allowance(
+            per_month=timedelta(hours=self.hours_per_month),
+            counts_incidents=self.counts_incidents,
+        )
 
 
 def _no_twins(contacts: tuple[ContactSettings, ...]) -> tuple[ContactSettings, ...]:
@@ -41,4 +62,7 @@ class ClientSettings(Section):
     name: Line = Field(description="The client's name, as people say it.")
     contacts: Annotated[tuple[ContactSettings, ...], AfterValidator(_no_twins)] = Field(
         default=(), description="Who is told at the client."
+    )
+    allowance: AllowanceSettings | None = Field(
+        default=None, description="Work included each month; without it nothing is measured."
     )
