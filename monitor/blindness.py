@@ -25,15 +25,13 @@ SILENT_AFTER = timedelta(seconds=90)
 SILENT = "its prober gives no sign of life"
 
 
-def sight_of(row: ProberRow) -> Sight:
-    """Return how well the location saw when its last prober stopped."""
-    if row.blind_since is None:
+def find_sight(tx: Session, *, location: str) -> Sight:
+    """Return how well the location saw when its last prober stopped, as far as staff know."""
+    row = tx.get(ProberRow, location)
+    if row is None or row.blind_since is None:
         return Sight()
     return Sight(
-        since=row.blind_since,
-        cause=row.blind_cause,
-        unwatched=row.unwatched_slots,
-        is_told=True,
+        since=row.blind_since, cause=row.blind_cause, unwatched=row.unwatched_slots, is_told=True
     )
 
 

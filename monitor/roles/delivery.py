@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from monitor.blindness import sweep_silent
 from monitor.jobs import Jobs
 from monitor.service import Part, build_policy, run_together
 from monitor.settings import Settings
@@ -69,6 +70,7 @@ def delivery_parts(
             push.close()
 
     async def pass_over() -> None:
+        await store.awrite(lambda tx: sweep_silent(tx, policy, now=clock.now()))
         failed = await sweep(store, policy, now=clock.now())
         if failed:
             jobs.count("sweep", "error", failed)

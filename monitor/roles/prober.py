@@ -15,6 +15,7 @@ from monitor.ledger import Confirmed, IncidentPolicy, Ledger
 from monitor.loop_lag import LoopLag
 from monitor.prober import Prober
 from monitor.readings import Document, Readings, load_sightings, store_changes
+from monitor.roles.lookout import Lookout, cycle_seconds
 from monitor.rules.streak import Streak
 from monitor.rules.verdict import Verdict
 from monitor.service import build_policy
@@ -110,7 +111,12 @@ class ProberRole:
             record=record,
             clock=clock,
             concurrency=settings.probing.concurrency,
+            wait=asyncio.sleep,
         )
+        lookout = Lookout(
+            store, policy, ticker=ticker, location=self.location, fence=fence, clock=clock
+        )
+        await lookout.begin()
 
         async def write(changes: list[Document]) -> None:
             await store.awrite(lambda tx: store_changes(tx, changes))
@@ -131,6 +137,7 @@ class ProberRole:
         jobs.every(TICK_SECONDS, "tick", ticker.tick)
         jobs.every(FLUSH_SECONDS, "flush", lambda: readings.flush(write))
         jobs.every(RENEW_SECONDS, "renew", renew)
+        jobs.every(cycle_seconds(settings.probing.interval), "look back", lookout.look_back)
         lag.start()
         try:
             await jobs.run(stop)
