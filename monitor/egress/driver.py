@@ -31,6 +31,9 @@ class Ending:
 
 _SUCCESS = Ending(0)
 
+_TURN_SECONDS = 0.005
+"""How long sockets are served in one turn of the loop; a handshake's step may add one to it."""
+
 
 class Driver:
     """Runs easy handles to their end; bound to the running loop, closed by ``close``."""
@@ -38,6 +41,7 @@ class Driver:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._selector = selectors.DefaultSelector()
+        self._ready: list[tuple[int, int]] = []
         self._waiting: dict[pycurl.Curl, asyncio.Future[Ending]] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = 0.0
@@ -111,13 +115,23 @@ class Driver:
         self._settle()
 
     def _serve_sockets(self) -> None:
+        """Serve sockets that are ready, for one turn; the loop comes back for those left over.
+
+        Many handshakes that come at once would otherwise hold up all else for their sum. Who is
+        left over is served first the next time.
+        """
         watched = self._selector.get_map()
-        for key, events in self._selector.select(0):
-            if key.fd in watched:  # serving one socket may have closed another
+        if not self._ready:
+            self._ready = [(key.fd, events) for key, events in self._selector.select(0)]
+            self._ready.reverse()
+        until = self._loop.time() + _TURN_SECONDS
+        while self._ready and self._loop.time() < until:
+            descriptor, events = self._ready.pop()
+            if descriptor in watched:  # serving one socket may have closed another
                 bits = (pycurl.CSELECT_IN if events & selectors.EVENT_READ else 0) | (
                     pycurl.CSELECT_OUT if events & selectors.EVENT_WRITE else 0
                 )
-                self._multi.socket_action(key.fd, bits)
+                self._multi.socket_action(descriptor, bits)
         self._settle()
 
     def _settle(self) -> None:

@@ -144,10 +144,11 @@ def surroundings() -> str:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         if line.startswith("model name")
     ]
+    machine = f"{len(models)} x {models[0] if models else platform.machine()}"
+    machine += f", Linux {platform.release()}, Python {platform.python_version()}"
     return "\n".join(
         (
-            f"{len(models)} x {models[0] if models else platform.machine()}, "
-            f"Linux {platform.release()}, Python {platform.python_version()}",
+            machine,
             pycurl.version,
             first_line(find_nginx() or "nginx", "-v"),
             first_line("prometheus-blackbox-exporter", "--version"),

@@ -172,7 +172,7 @@ def openssl_of_pycurl() -> Path | None:
     """Return the folder of the OpenSSL that pycurl's wheel brings, None if it brings none."""
     import pycurl
 
-    library = Path(pycurl.__file__).with_name("pycurl.libs")
+    library = Path(pycurl.__file__).parent.with_name("pycurl.libs")
     return library if any(library.glob("libssl-*.so.3")) else None
 
 

@@ -1,4 +1,4 @@
-"""Processes that are measured from outside: processor time and memory, as the kernel counts them."""
+"""Processes measured from outside: processor time and memory, as the kernel counts them."""
 
 from __future__ import annotations
 
