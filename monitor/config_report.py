@@ -41,7 +41,7 @@ def check_config(
     ``show`` the text is YAML: the effective settings, secrets masked, below the rest as comments.
     """
     try:
-        settings = load(path, environ=environ)
+        settings = load(path, environ=environ, reads_files=True)
         report = describe_settings(settings, path=path, now=now)
     except Misconfigured as error:
         count = len(error.faults)

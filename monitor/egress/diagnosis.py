@@ -110,7 +110,9 @@ def _explain(scene: Scene) -> tuple[Cause, str]:
         return Cause.OWN_RESOURCES, "the prober has no memory or file descriptors left"
     if code == pycurl.E_SSL_CACERT_BADFILE:
         return Cause.OWN_RESOURCES, _unreadable_authorities(scene)
-    if code == pycurl.E_SSL_CERTPROBLEM:
+    if code == pycurl.E_SSL_CERTPROBLEM or (
+        code == pycurl.E_BAD_FUNCTION_ARGUMENT and scene.terms.client_certificate is not None
+    ):
         return Cause.OWN_RESOURCES, _unusable_certificate(scene)
     if code == pycurl.E_OPERATION_TIMEDOUT:
         return _explain_timeout(scene)
@@ -248,8 +250,11 @@ def _unreadable_authorities(scene: Scene) -> str:
 
 def _unusable_certificate(scene: Scene) -> str:
     own = scene.terms.client_certificate
-    where = f"{own.certificate_file} with the key in {own.key_file}" if own else "our certificate"
-    return f"the prober cannot use {where}: {_words(scene)}"
+    where = f" in {own.certificate_file} with the key in {own.key_file}" if own else ""
+    return (
+        f"the prober cannot use our certificate{where}: one of them is broken, the password is "
+        "not the key's, or the key is another certificate's"
+    )
 
 
 def _refusal_words(scene: Scene, words: str) -> str | None:

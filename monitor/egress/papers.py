@@ -69,6 +69,8 @@ def _read(name: str, what: str) -> bytes:
         raise _unusable(f"the prober cannot read {what} in {name}: {error.strerror}") from error
     except ValueError as error:  # a NUL in the name
         raise _unusable(f"the prober cannot read {what}: {error}") from error
+    if b"-----BEGIN " not in found:
+        raise _unusable(f"the prober cannot use {what} in {name}: it is not PEM")
     if len(found) > _MOST_BYTES:
         raise _unusable(f"{name} is larger than {_MOST_BYTES // 1024:,} KiB, too large for {what}")
     return found

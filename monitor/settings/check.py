@@ -6,17 +6,18 @@ so one reading tells the faults of single keys and the contradictions among all 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from monitor.settings import Settings
-from monitor.settings.conflicts import find_conflicts
+from monitor.settings.conflicts import Conflict, find_conflicts
 from monitor.settings.faults import describe, describe_key, describe_unknown
 from monitor.settings.file import Node, child_key
 from monitor.settings.shape import Shape
+from monitor.settings.site_files import find_unusable_files
 from tickets.errors import Fault
 
 if TYPE_CHECKING:
@@ -34,10 +35,11 @@ _STAND_INS = {
 }
 
 
-def check(root: Node) -> tuple[Settings | None, list[Fault]]:
+def check(root: Node, *, reads_files: bool = False) -> tuple[Settings | None, list[Fault]]:
     """Return the settings in ``root`` and every fault found; with a fault they are of no use.
 
-    Takes what is at fault out of ``root``.
+    Takes what is at fault out of ``root``. With ``reads_files`` the certificate files that sites
+    name are looked into as well.
     """
     faults = list(_cut_unknown(root, _SHAPE))
     broken = _Broken()
@@ -57,7 +59,10 @@ def check(root: Node) -> tuple[Settings | None, list[Fault]]:
             if not broken.cut(places):
                 return None, faults
         else:
-            return settings, faults + list(_contradictions(root, settings, broken))
+            conflicts = [*find_conflicts(settings)]
+            if reads_files:
+                conflicts += find_unusable_files(settings)
+            return settings, faults + list(_contradictions(root, conflicts, broken))
 
 
 class _Place:
@@ -166,9 +171,9 @@ def _cut_unknown(node: Node, shape: Shape) -> Iterator[Fault]:
             yield from _cut_unknown(child, below)
 
 
-def _contradictions(root: Node, settings: Settings, broken: _Broken) -> Iterator[Fault]:
+def _contradictions(root: Node, conflicts: Iterable[Conflict], broken: _Broken) -> Iterator[Fault]:
     """Yield the contradictions that do not merely follow from a fault that is told already."""
-    for conflict in find_conflicts(settings):
+    for conflict in conflicts:
         place = _Place(root, conflict.path)
         if not broken.explains(str(conflict.path[-1]), place.container):
             yield place.fault(conflict.message)

@@ -35,12 +35,13 @@ def find_conflicts(settings: Settings) -> Iterator[Conflict]:
     yield from _support_conflicts(settings.support)
     yield from _address_conflicts(settings)
     yield from _identity_conflicts(settings)
-    for path, site in _sites(settings):
+    for path, site in list_placed_sites(settings):
         yield from _limit_conflicts(path, site, settings)
         yield from _request_conflicts(path, site)
 
 
-def _sites(settings: Settings) -> Iterator[tuple[Path, SiteSettings]]:
+def list_placed_sites(settings: Settings) -> Iterator[tuple[Path, SiteSettings]]:
+    """Yield every site with the path of its place in the settings."""
     for number, client in enumerate(settings.clients):
         for index, site in enumerate(client.sites):
             yield ("clients", number, "sites", index), site
@@ -102,7 +103,7 @@ def _address_conflicts(settings: Settings) -> Iterator[Conflict]:
     urls: list[tuple[Path, str]] = [
         (("probing", "canaries", index), url) for index, url in enumerate(settings.probing.canaries)
     ]
-    urls += [((*path, "url"), site.url) for path, site in _sites(settings)]
+    urls += [((*path, "url"), site.url) for path, site in list_placed_sites(settings)]
     for path, url in urls:
         host = url_host(url)
         address = literal_address(host)
@@ -127,7 +128,7 @@ def _identity_conflicts(settings: Settings) -> Iterator[Conflict]:
             )
         clients.add(client.slug)
     sites = set[str]()
-    for path, site in _sites(settings):
+    for path, site in list_placed_sites(settings):
         if site.slug in sites:
             yield Conflict(
                 (*path, "slug"),

@@ -28,19 +28,24 @@ _NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 def load(
-    path: Path, *, environ: Mapping[str, str], overrides: Mapping[str, object] = _NOTHING
+    path: Path,
+    *,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, object] = _NOTHING,
+    reads_files: bool = False,
 ) -> Settings:
     """Return the settings in the YAML file ``path``, with ``environ`` and ``overrides`` over them.
 
     ``overrides`` maps dotted paths (``web.listen``) to text or finished values; None counts as not
-    given. Raises ``Misconfigured`` with every fault found, in the order of the file.
+    given. With ``reads_files`` a certificate file that is of no use is a fault as well. Raises
+    ``Misconfigured`` with every fault found, in the order of the file.
     """
     root, faults = read_file(path)
     faults += apply_environment(root, environ)
     apply_overrides(root, overrides)
     if is_world_readable(path):
         faults += _exposed_secrets(root, source=str(path))
-    settings, found = check(root)
+    settings, found = check(root, reads_files=reads_files)
     faults += found
     if settings is None or faults:
         raise Misconfigured(sorted(faults, key=lambda fault: (fault.line is None, fault.line or 0)))

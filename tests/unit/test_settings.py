@@ -374,6 +374,16 @@ SITE = [
         "basic_auth: {username: u, password: p}, headers: {authorization: x}",
         "basic_auth: and a header Authorization exclude each other",
     ),
+    ("keyword: 're2:(a'", "keyword: is not a pattern of RE2: missing ): (a"),
+    ("keyword: 're2:(a)\\1'", "keyword: is not a pattern of RE2: invalid escape sequence"),
+    ("keyword: 're2:'", "keyword: has no pattern after re2:"),
+    ("keyword_absent: 're2:(?i)a.{900}'", "keyword_absent: is too large a pattern ("),
+    ("keyword: 're2:a', method: HEAD", "keyword: needs method GET"),
+    ("ip_family: 5", "ip_family: '5' is not allowed; write 4 or 6"),
+    ("resolve: any", "resolve: 'any' is not allowed; write one or all"),
+    ("ca_file: ''", "ca_file: must name a file"),
+    ("client_certificate: {key_file: k}", "client_certificate.certificate_file: is missing"),
+    ("client_certificate: {certificate_file: c}", "client_certificate.key_file: is missing"),
 ]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from ipaddress import ip_network
 
-from monitor.rules.site import BasicAuth, Confirmation, Site
+from monitor.rules.site import BasicAuth, ClientCertificate, Confirmation, Site
 from monitor.settings import Settings
+from monitor.settings.conflicts import find_conflicts
 from monitor.sites import find_site, list_sites
 
 AGENCY = {"name": "Agency", "url": "https://agency.example", "mail_from": "help@agency.example"}
@@ -70,6 +71,14 @@ def test_what_a_site_says_itself_wins():
                 "keyword_absent": "Fatal error",
                 "headers": {"X-Probe": "fettle"},
                 "basic_auth": {"username": "preview", "password": "secret"},
+                "ca_file": "own/authorities.pem",
+                "client_certificate": {
+                    "certificate_file": "own/prober.pem",
+                    "key_file": "own/prober.key",
+                    "key_password": "secret",
+                },
+                "ip_family": "6",
+                "resolve": "all",
             },
         )
     )
@@ -82,6 +91,11 @@ def test_what_a_site_says_itself_wins():
     assert (found.keyword, found.keyword_absent) == ("Pay now", "Fatal error")
     assert found.headers == {"X-Probe": "fettle"}
     assert found.basic_auth == BasicAuth("preview", "secret")
+    assert found.ca_file == "own/authorities.pem"
+    assert found.client_certificate == ClientCertificate(
+        certificate_file="own/prober.pem", key_file="own/prober.key", key_password="secret"
+    )
+    assert (found.ip_family, found.every_address) == (6, True)
     assert "secret" not in repr(found)
 
 
@@ -105,3 +119,18 @@ def test_sites_come_in_the_order_of_the_file():
 
 def test_a_slug_that_no_site_has_finds_nothing():
     assert find_site(settings_with(), "home") is None
+
+
+def test_an_address_of_the_other_family_is_a_contradiction():
+    site = {"slug": "home", "url": "http://8.8.8.8/", "ip_family": 6}
+    (conflict,) = find_conflicts(settings_with(client("shop", site)))
+    assert conflict.path == ("clients", 0, "sites", 0, "ip_family")
+    assert conflict.message == "is 6, and the URL names the address 8.8.8.8"
+
+
+def test_one_page_may_be_watched_over_each_family():
+    sites = [
+        {"slug": f"over-{family}", "url": "https://shop.example", "ip_family": family}
+        for family in (4, 6)
+    ]
+    assert not list(find_conflicts(settings_with(client("shop", *sites))))
