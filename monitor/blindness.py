@@ -36,7 +36,7 @@ def find_sight(tx: Session, *, location: str) -> Sight:
 
 
 def tell(
-    tx: Session, policy: Policy, row: ProberRow, sight: Sight, change: Change, *, at: datetime
+    tx: Session, policy: Policy, row: ProberRow, *, sight: Sight, change: Change, at: datetime
 ) -> None:
     """Write that the location of ``row`` is blind or sees again, and tell lead and duty."""
     assert sight.since is not None

@@ -170,8 +170,10 @@ def readiness(tx: Session, now: datetime) -> Sequence[str]:
         reasons.append("no prober has ticked yet")
     elif now - ticked_at > TICK_WITHIN:
         reasons.append(f"the last tick is {_age(ticked_at, now)} old; allowed are 5 seconds")
-    for row in tx.exec(select(ProberRow).where(col(ProberRow.blind_since).is_not(None))).all():
-        reasons.append(_blind_words(row, f"for {_age(row.blind_since or now, now)}"))
+    blind = select(ProberRow).where(col(ProberRow.blind_since).is_not(None))
+    reasons.extend(
+        _blind_words(row, f"for {_age(row.blind_since or now, now)}") for row in tx.exec(blind)
+    )
     waiting = col(MessageRow.state).in_([MessageState.PENDING, MessageState.SENDING])
     oldest = sa.select(sa.func.min(col(MessageRow.not_before))).where(waiting)
     due = tx.connection().execute(oldest).scalar()

@@ -72,4 +72,4 @@ class Lookout:
         row = lease.check(tx, location=self._location, fence=self._fence)
         row.unwatched_slots = sight.unwatched
         if change is not None:
-            blindness.tell(tx, self._policy, row, sight, change, at=self._clock.now())
+            blindness.tell(tx, self._policy, row, sight=sight, change=change, at=self._clock.now())
