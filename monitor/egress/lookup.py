@@ -117,7 +117,7 @@ class NameLookup:
             answer: tuple[str, ...] | LookupFailed
             try:
                 found = self._system_lookup(question.host, _FAMILIES[question.family])
-                answer = tuple(dict.fromkeys(found))[:_MOST_ADDRESSES]
+                answer = tuple(dict.fromkeys(map(_without_zone, found)))[:_MOST_ADDRESSES]
             except OSError as error:
                 answer = _explain(question.host, question.family, error)
             except UnicodeError:  # a label that is empty or too long
@@ -161,11 +161,16 @@ def find_literal(host: str) -> str | None:
     if ":" not in host and not last[:1].isdigit():
         return None
     with contextlib.suppress(ValueError):
-        return str(ip_address(host))
+        return str(ip_address(_without_zone(host)))
     try:
         return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))
     except (OSError, UnicodeError):
         return None
+
+
+def _without_zone(address: str) -> str:
+    """Return an address without the name of a network card, which libcurl's list cannot hold."""
+    return address.partition("%")[0]
 
 
 def _ask_system(host: str, family: int) -> Sequence[str]:
