@@ -323,6 +323,6 @@ def reopen(
         },
         beside=Beside(promise=promise, replaced=old),
     )
-    facts = promise_facts(policy, promise, at) | {"message": reason}
+    facts = promise_facts(policy, ticket, promise, at) | {"message": reason}
     tell_all(tx, policy, ticket, notice=Notice.REOPENED, facts=facts, actor=actor, at=at)
     return ticket

@@ -91,7 +91,7 @@ def escalate(tx: Session, policy: Policy, ticket_id: int, *, at: datetime) -> Es
         text = f"{due.percents[-1]} % of the time to answer is used up"
         _record(tx, ticket, text, tell_to=due.tell, at=at)
     hours = policy.hours_of(ticket.client)
-    facts = promise_facts(policy, promise, at) | {
+    facts = promise_facts(policy, ticket, promise, at) | {
         "since": promise.started_at.isoformat(),
         "percent": due.percents[-1],
         "time_left": describe_time_left(hours, now=at, respond_by=promise.respond_by),

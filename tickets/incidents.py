@@ -113,7 +113,7 @@ def worsen(
         text=message,
         columns={"title": title, "category": Category.OUTAGE},
     )
-    facts = promise_facts(policy, promise_of(tx, ticket), at) | {
+    facts = promise_facts(policy, ticket, promise_of(tx, ticket), at) | {
         "what": what,
         "message": message,
         "since": since.isoformat(),

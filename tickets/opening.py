@@ -118,7 +118,7 @@ def open_ticket(
         evidence=new.evidence.document(),
     )
     promise = _begin(tx, policy, ticket, text=new.message, actor=actor, at=at)
-    facts = promise_facts(policy, promise, at) | {
+    facts = promise_facts(policy, ticket, promise, at) | {
         "what": new.what,
         "message": new.message,
         "since": new.since.isoformat(),
@@ -160,7 +160,7 @@ def open_request(
         if twin is None:
             raise
         return twin
-    facts = promise_facts(policy, promise, at) | {"text": text, "closure": next_closure(policy, at)}
+    facts = promise_facts(policy, ticket, promise, at) | {"text": text, "closure": next_closure(policy, at)}
     recipients = (*client_recipients(tx, policy, ticket), *policy.duty)
     tell(
         tx,

@@ -129,6 +129,7 @@ def put_notice(
                 audience=recipient.audience,
                 name=recipient.name,
                 address=recipient.address,
+                channel=recipient.channel,
                 priority=priority,
                 rank=delivery_rank(priority),
                 header_id=f"<notice.{secrets.token_hex(12)}@{domain}>",

@@ -11,11 +11,9 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from tickets.history import SWEEP, Actor, Beside, check_allowed, get_ticket, record
-from tickets.notices import carers, tell
 from tickets.policy import Policy
-from tickets.rules.notice import Notice
 from tickets.rules.promise import MetBy, deadline, is_kept
-from tickets.rules.ticket import Action, Priority, reference
+from tickets.rules.ticket import Action, Priority
 from tickets.tables import PromiseRow, TicketRow
 
 
@@ -102,30 +100,6 @@ def retarget(policy: Policy, promise: PromiseRow, priority: Priority) -> dict[st
     }
 
 
-def breach(tx: Session, policy: Policy, ticket_id: int, *, at: datetime) -> bool:
-    """Record once that the current promise's deadline passed unanswered; duty and lead are told.
-
-    Returns False, and changes nothing, when it was answered, is not due, or was recorded before.
-    """
-    ticket = get_ticket(tx, reference(ticket_id))
-    promise = promise_of(tx, ticket)
-    if not record_breach(tx, ticket, promise, at=at):
-        return False
-    facts = promise_facts(policy, promise, at)
-    recipients = (*carers(tx, policy, ticket), *policy.lead)
-    tell(
-        tx,
-        policy,
-        ticket,
-        notice=Notice.BREACHED,
-        recipients=recipients,
-        facts=facts,
-        actor=SWEEP,
-        at=at,
-    )
-    return True
-
-
 def record_breach(tx: Session, ticket: TicketRow, promise: PromiseRow, *, at: datetime) -> bool:
     """Record once that the deadline passed unanswered; False if it was answered or is not due."""
     is_recorded = promise.breached_at is not None
@@ -145,12 +119,15 @@ def record_breach(tx: Session, ticket: TicketRow, promise: PromiseRow, *, at: da
     return True
 
 
-def promise_facts(policy: Policy, promise: PromiseRow, at: datetime) -> dict[str, Any]:
+def promise_facts(
+    policy: Policy, ticket: TicketRow, promise: PromiseRow, at: datetime
+) -> dict[str, Any]:
     """Return what a letter says of the promise: the deadline, and when support resumes."""
-    is_open = policy.hours.is_open(at)
+    hours = policy.hours_of(ticket.client)
+    is_open = hours.is_open(at)
     return {
         "respond_by": promise.respond_by.isoformat(),
         "answered_by": promise.answered_by,
         "is_support_open": is_open,
-        "resumes_at": None if is_open else policy.hours.next_open(at).isoformat(),
+        "resumes_at": None if is_open else hours.next_open(at).isoformat(),
     }

@@ -83,7 +83,7 @@ def merge(
             promise=ours, columns=_earlier(ours, promise), added={"link": reference(first)}
         ),
     )
-    facts = promise_facts(policy, ours, at) | {
+    facts = promise_facts(policy, survivor, ours, at) | {
         "by": actor.name,
         "survivor": reference(second),
         "survivor_title": survivor.title,

@@ -64,7 +64,7 @@ def set_priority(
         beside=Beside(promise=promise, columns=retarget(policy, promise, priority)),
     )
     if promise.respond_by != old_respond_by:
-        facts = promise_facts(policy, promise, at) | {
+        facts = promise_facts(policy, ticket, promise, at) | {
             "by": actor.name,
             "text": reason,
             "old_priority": old_priority.value,
@@ -148,7 +148,7 @@ def assign(
         columns={"assignee_id": assignee_id},
     )
     if assignee is not None:
-        facts: dict[str, Any] = promise_facts(policy, promise, at) | {
+        facts: dict[str, Any] = promise_facts(policy, ticket, promise, at) | {
             "by": actor.name,
             "assignee": assignee.name,
             "is_answered": promise.answered_at is not None,

@@ -179,7 +179,7 @@ def client_reply(
         ticket,
         notice=Notice.CLIENT_REPLIED,
         recipients=carers(tx, policy, ticket),
-        facts=promise_facts(policy, promise, at) | {"by": actor.name, "text": text},
+        facts=promise_facts(policy, ticket, promise, at) | {"by": actor.name, "text": text},
         actor=actor,
         at=at,
     )

@@ -19,13 +19,13 @@ from tests.tickets import opened
 from tickets import actions, outbox
 from tickets.delivery import SLOTS, STOP_SECONDS, Delivery, Wait
 from tickets.errors import Unavailable
+from tickets.escalation import escalate
 from tickets.history import Actor
 from tickets.incidents import recover, worsen
 from tickets.letter_samples import SAMPLE_FACTS
 from tickets.mail import Mail, MailIdentity, Sender, SendFailed
 from tickets.mail_channel import MailChannel
 from tickets.outbox import LEASE, Recipient
-from tickets.promises import breach
 from tickets.rules.message import BACKOFF, DeliveryOutcome, FailureReason, MessageState
 from tickets.rules.notice import AUTOMATIC_NOTICES, Audience, Notice
 from tickets.rules.ticket import Category, Priority, Source, Status
@@ -206,7 +206,8 @@ async def test_the_letters_find_every_fact_that_tickets_write(
     late = clock.now() + timedelta(hours=2)
 
     def live(tx: Session) -> None:
-        breach(tx, policy, 1, at=late)
+        escalate(tx, policy, 1, at=at + timedelta(minutes=50))
+        escalate(tx, policy, 1, at=late)
         actions.acknowledge(tx, policy, ref, actor=sam, at=late)
         worsen(
             tx,
