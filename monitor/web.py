@@ -1,4 +1,4 @@
-"""The ASGI application: the desk, the metrics page and the health pages."""
+"""The ASGI application: the desk, the API, the metrics page and the health pages."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from monitor.metrics import MetricsPage, ServiceFigures
 from monitor.queries import StoreWatch, readiness
 from monitor.rules.site import Network
+from tickets.api.app import AT, ApiContext, api_app
 from tickets.clock import Clock
 from tickets.desk.app import desk_app
 from tickets.desk.context import DeskContext
@@ -77,11 +78,15 @@ def create_app(web: Web) -> Starlette:
         watch=StoreWatch(web.clock, web.policy.zone),
         version=web.service.version,
     )
+    api = ApiContext(
+        store=web.store, policy=web.policy, clock=web.clock, version=web.service.version
+    )
     return Starlette(
         routes=[
             Route("/-/healthy", healthy),
             Route("/-/ready", ready),
             Route("/metrics", metrics),
+            Mount(AT, api_app(api)),
             Mount("/", desk_app(desk)),
         ]
     )

@@ -92,7 +92,14 @@ class TicketView:
     resolved_at: datetime | None
     closed_at: datetime | None
     update_by: datetime | None
+    resume_at: datetime | None
+    requester_name: str | None
+    requester_address: str | None
+    next_steps: str | None
+    estimate: str | None
+    merged_into: str | None
     assignee: str | None
+    assignee_id: int | None
     version: int
     promise: PromiseView
 
@@ -151,6 +158,20 @@ class QueueFilter:
     search: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFilter:
+    """Which tickets a page of the API shows; None and empty mean any.
+
+    ``assignee`` is the address of a staff member.
+    """
+
+    statuses: tuple[Status, ...] = ()
+    client: str | None = None
+    site: str | None = None
+    priority: Priority | None = None
+    assignee: str | None = None
+
+
 _TicketSelect = Select[TicketRow, PromiseRow, str]
 
 
@@ -187,7 +208,14 @@ def _ticket_view(row: TicketRow, promise: PromiseRow, assignee: str | None) -> T
         resolved_at=row.resolved_at,
         closed_at=row.closed_at,
         update_by=row.update_by,
+        resume_at=row.resume_at,
+        requester_name=row.requester_name,
+        requester_address=row.requester_address,
+        next_steps=row.next_steps,
+        estimate=row.estimate,
+        merged_into=None if row.merged_into_id is None else reference(row.merged_into_id),
         assignee=assignee,
+        assignee_id=row.assignee_id,
         version=row.version,
         promise=PromiseView(
             number=promise.number,
@@ -220,6 +248,51 @@ def list_finished(tx: Session, wanted: QueueFilter = QueueFilter()) -> Sequence[
     query = _filtered(query, wanted).order_by(col(TicketRow.id).desc())
     rows = tx.exec(query.limit(MOST_ROWS)).all()
     return [_ticket_view(*row) for row in rows]
+
+
+def list_page(
+    tx: Session, wanted: PageFilter, *, before: int | None, most: int
+) -> Sequence[tuple[int, TicketView]]:
+    """Return up to ``most`` tickets with their row numbers, the newest first.
+
+    ``before`` is the row number of the last ticket of the page before: what opens meanwhile moves
+    no page.
+    """
+    query = _ticket_select().order_by(col(TicketRow.id).desc()).limit(most)
+    if before is not None:
+        query = query.where(col(TicketRow.id) < before)
+    if wanted.statuses:
+        query = query.where(col(TicketRow.status).in_(wanted.statuses))
+    if wanted.site is not None:
+        query = query.where(col(TicketRow.site) == wanted.site)
+    if wanted.assignee is not None:
+        query = query.where(col(StaffRow.email) == wanted.assignee.lower())
+    query = _filtered(query, QueueFilter(client=wanted.client, priority=wanted.priority))
+    return [(row[0].id or 0, _ticket_view(*row)) for row in tx.exec(query).all()]
+
+
+def list_entries(
+    tx: Session, ref: str, *, after: int, most: int, only_visible: bool = False
+) -> Sequence[EntryView]:
+    """Return up to ``most`` lines of a ticket's history, the oldest first, beyond number ``after``.
+
+    ``only_visible`` leaves out what the client may not see. There are none on a ticket that does
+    not exist.
+    """
+    query = (
+        select(EntryRow)
+        .where(col(EntryRow.ticket_id) == parse_reference(ref), col(EntryRow.number) > after)
+        .order_by(col(EntryRow.number))
+        .limit(most)
+    )
+    if only_visible:
+        query = query.where(col(EntryRow.is_visible))
+    return [_entry_view(entry) for entry in tx.exec(query).all()]
+
+
+def get_ticket_view(tx: Session, ref: str) -> TicketView:
+    """Return the ticket that ``ref`` names without its history; raises ``NotFound``."""
+    return _ticket_view(*_get_row(tx, ref))
 
 
 def _filtered(query: _TicketSelect, wanted: QueueFilter) -> _TicketSelect:
@@ -261,12 +334,7 @@ def list_clients(tx: Session) -> Sequence[tuple[str, str]]:
 
 def get_ticket_page(tx: Session, ref: str) -> TicketPage:
     """Return the ticket that ``ref`` names with its history; raises ``NotFound``."""
-    number = parse_reference(ref)
-    row = None
-    if number is not None:
-        row = tx.exec(_ticket_select().where(col(TicketRow.id) == number)).first()
-    if row is None:
-        raise NotFound(f"there is no ticket {ref!r}; a reference looks like {reference(42)}")
+    row = _get_row(tx, ref)
     ticket = row[0]
     entries = tx.exec(
         select(EntryRow).where(col(EntryRow.ticket_id) == ticket.id).order_by(col(EntryRow.number))
@@ -279,20 +347,31 @@ def get_ticket_page(tx: Session, ref: str) -> TicketPage:
     return TicketPage(
         ticket=_ticket_view(*row),
         evidence=read_evidence(ticket.evidence),
-        entries=[
-            EntryView(
-                number=entry.number,
-                at=entry.at,
-                action=entry.action,
-                actor=entry.actor,
-                text=entry.text,
-                is_visible=entry.is_visible,
-                before=entry.before,
-                after=entry.after,
-            )
-            for entry in entries
-        ],
+        entries=[_entry_view(entry) for entry in entries],
         messages=[_message_view(message) for message in messages],
+    )
+
+
+def _get_row(tx: Session, ref: str) -> tuple[TicketRow, PromiseRow, str]:
+    number = parse_reference(ref)
+    row = None
+    if number is not None:
+        row = tx.exec(_ticket_select().where(col(TicketRow.id) == number)).first()
+    if row is None:
+        raise NotFound(f"there is no ticket {ref!r}; a reference looks like {reference(42)}")
+    return row
+
+
+def _entry_view(entry: EntryRow) -> EntryView:
+    return EntryView(
+        number=entry.number,
+        at=entry.at,
+        action=entry.action,
+        actor=entry.actor,
+        text=entry.text,
+        is_visible=entry.is_visible,
+        before=entry.before,
+        after=entry.after,
     )
 
 
@@ -375,7 +454,12 @@ def count_figures(tx: Session, *, now: datetime) -> TicketFigures:
                 is_open, col(TicketRow.recovered_at).is_not(None)
             ),
         ),
-        opened=_counts2(tx, sa.select(priority, col(TicketRow.source), sa.func.count())),
+        opened=_counts2(
+            tx,
+            sa.select(col(EntryRow.priority), col(TicketRow.source), sa.func.count())
+            .join(TicketRow, col(EntryRow.ticket_id) == id_)
+            .where(col(EntryRow.action) == Action.OPEN),
+        ),
         resolved=_entry_counts(tx, Action.RESOLVE),
         reopened=_entry_counts(tx, Action.REOPEN),
         overdue=_counts(
@@ -415,12 +499,9 @@ def count_figures(tx: Session, *, now: datetime) -> TicketFigures:
 
 
 def _entry_counts(tx: Session, action: Action) -> dict[Priority, int]:
-    query = (
-        sa.select(col(TicketRow.priority), sa.func.count())
-        .join(EntryRow, col(EntryRow.ticket_id) == col(TicketRow.id))
-        .where(col(EntryRow.action) == action)
-    )
-    return _counts(tx, query)
+    """Count by the priority of the moment, so that no count falls when a priority changes."""
+    query = sa.select(col(EntryRow.priority), sa.func.count())
+    return _counts(tx, query.where(col(EntryRow.action) == action))
 
 
 Key = TypeVar("Key")

@@ -1,0 +1,129 @@
+"""The API as one ASGI application, to be mounted at ``/api/v1``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from tickets.api.access import Door, refuse_forbidden
+from tickets.api.bodies import read_body, read_key, read_query
+from tickets.api.calls import Call
+from tickets.api.deeds import check_version
+from tickets.api.openapi import openapi_document
+from tickets.api.operations import OPERATIONS, Doing, Operation, Reading
+from tickets.api.orders import Change, NoQuestion
+from tickets.api.problems import problem_handlers
+from tickets.api.reading import show_ticket
+from tickets.clock import Clock
+from tickets.desk.headers import SecurityHeaders
+from tickets.errors import Unavailable
+from tickets.kept_answers import Answer, Claim, KeyTaken, claim_key, keep_answer
+from tickets.policy import Policy
+from tickets.store import Session, Store
+
+AT = "/api/v1"
+"""Where the application is mounted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiContext:
+    """The parts that the API works with; ``version`` is the product's own."""
+
+    store: Store
+    policy: Policy
+    clock: Clock
+    version: str
+
+
+def api_app(context: ApiContext) -> ASGIApp:
+    """Return the API, ready to be mounted at ``AT``."""
+    api = Api(context)
+    by_path: dict[str, dict[str, Operation]] = {}
+    for operation in OPERATIONS:
+        method = "POST" if isinstance(operation, Doing) else "GET"
+        by_path.setdefault(operation.path, {})[method] = operation
+    document = json.dumps(openapi_document(version=context.version), ensure_ascii=False)
+
+    async def openapi(_request: Request) -> Response:
+        return Response(document, media_type="application/json")
+
+    routes = [
+        Route("/openapi.json", openapi),
+        *(
+            Route(path, partial(api.answer, found), methods=list(found))
+            for path, found in by_path.items()
+        ),
+    ]
+    handlers = cast("dict[Any, Any]", problem_handlers())
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    app.router.redirect_slashes = False  # it would build its address from the Host header
+    is_secure = context.policy.base_url.lower().startswith("https:")
+    return SecurityHeaders(app, is_secure=is_secure)
+
+
+class Api:
+    """A running API: its context and what it keeps between requests."""
+
+    def __init__(self, context: ApiContext) -> None:
+        self._context = context
+        self._door = Door(context.store, context.clock)
+
+    async def answer(self, operations: dict[str, Operation], request: Request) -> Response:
+        """Answer one request: who asks, may they, what do they ask, then do it."""
+        operation = operations["POST" if request.method == "POST" else "GET"]
+        caller = await self._door.find_caller(request)
+        refuse_forbidden(caller, operation)
+        call = partial(
+            Call,
+            policy=self._context.policy,
+            caller=caller,
+            ref=request.path_params.get("ref", ""),
+            at=self._context.clock.now(),
+        )
+        if isinstance(operation, Reading):
+            asked = call(question=read_query(request, operation.question), order=None)
+            text = await self._context.store.aread(lambda tx: operation.work(tx, asked).as_json())
+            return Response(text, media_type="application/json")
+        question = read_query(request, NoQuestion)
+        key = read_key(request)
+        body = await read_body(request)
+        told = call(question=question, order=body.read_as(operation.order))
+        claim = None
+        if key is not None:
+            digest = body.digest(operation.name, told.ref)
+            claim = Claim(token_id=caller.token_id, key=key, request_hash=digest)
+        answer = await self._carry_out(partial(_effect, operation, told, claim))
+        return Response(answer.body, answer.status, media_type="application/json")
+
+    async def _carry_out(self, effect: Callable[[Session], Answer]) -> Answer:
+        for _ in range(2):
+            try:
+                return await self._context.store.awrite(effect)
+            except KeyTaken:  # by another process; now its answer can be read
+                continue
+        raise Unavailable("the same Idempotency-Key is being used at this moment")
+
+
+def _effect(operation: Doing, call: Call, claim: Claim | None, tx: Session) -> Answer:
+    """Do what is asked, once for each key, in the write transaction ``tx``."""
+    if claim is not None:
+        kept = claim_key(tx, claim, at=call.at)
+        if kept is not None:
+            return kept
+    if isinstance(call.order, Change):
+        check_version(tx, call)
+    operation.work(tx, call)
+    tx.flush()
+    answer = Answer(200, show_ticket(tx, call).as_json())
+    if claim is not None:
+        keep_answer(tx, claim, answer)
+    return answer
