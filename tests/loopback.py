@@ -414,6 +414,16 @@ def _tls_context(
     return context
 
 
+def has_ipv6() -> bool:
+    """Tell whether this host has a loopback address of IPv6."""
+    with socket.socket(socket.AF_INET6) as trial:
+        try:
+            trial.bind(("::1", 0))
+        except OSError:
+            return False
+    return True
+
+
 @contextlib.contextmanager
 def no_descriptors(*, but: int = 0) -> Iterator[None]:
     """Let this process open no further file descriptor, ``but`` so many."""

@@ -31,6 +31,7 @@ NAMES = {
     "two.test": ["::1", "127.0.0.1"],
     "inside.test": ["127.0.0.1"],
     "private.test": ["10.0.0.1"],
+    "metadata.test": ["169.254.169.254"],
     "localhost": ["127.0.0.1", "::1"],
     "localhost.": ["127.0.0.1"],
 }

@@ -12,6 +12,7 @@ import pytest
 from monitor.egress import CurlTransport
 from monitor.prober import Prober
 from monitor.rules.observation import Cause, Phase
+from tests import loopback
 from tests.loopback import Authorities, answer, serving
 from tests.probing import (
     SOON,
@@ -39,11 +40,8 @@ async def test_a_site_on_two_addresses_of_which_one_is_dead(prober: Prober) -> N
 
 
 async def test_a_site_on_ipv6(prober: Prober) -> None:
-    with socket.socket(socket.AF_INET6) as trial:
-        try:
-            trial.bind(("::1", 0))
-        except OSError:
-            pytest.skip("this host has no IPv6")
+    if not loopback.has_ipv6():
+        pytest.skip("this host has no IPv6")
     async with serving(answer(), host="::1") as server:
         seen = await observe(prober, server.url())
         blocked = await observe(prober, server.url(), allow_networks=())
