@@ -15,9 +15,9 @@ from tests.builders import ANNA, BEN, DUTY, LEAD, a_policy
 from tests.tickets import opened
 from tickets import actions
 from tickets.errors import Conflict, NotFound, Refused, ServiceError
+from tickets.escalation import escalate
 from tickets.history import Actor
 from tickets.holidays import build_support_hours
-from tickets.promises import breach
 from tickets.queries import TicketPage, get_ticket_page, list_queue
 from tickets.rules.notice import Notice
 from tickets.rules.staff import Role
@@ -131,7 +131,8 @@ async def test_the_sweep_records_a_breach_once_and_tells_duty_and_lead(store: St
         await sweep(store, POLICY, now=DUE + timedelta(minutes=minutes))
     shown = page(store, ref)
     assert shown.ticket.promise.breached_at == DUE
-    assert [entry.action for entry in shown.entries] == [Action.OPEN, Action.BREACH]
+    recorded = [entry.action for entry in shown.entries]
+    assert recorded == [Action.OPEN, Action.ESCALATE, Action.BREACH]
     assert told(store, Notice.BREACHED) == {DUTY.address, LEAD.address}
 
 
@@ -147,7 +148,7 @@ def test_an_answered_ticket_is_never_breached(store: Store, sam: Actor) -> None:
     acknowledge(store, ref, sam)
     number = int(ref[2:]) - 1000
     late = DUE + timedelta(days=9)
-    assert store.write(lambda tx: breach(tx, POLICY, number, at=late)) is False
+    assert store.write(lambda tx: escalate(tx, POLICY, number, at=late)) is None
 
 
 async def test_a_resolved_ticket_closes_by_itself_after_five_support_days(
