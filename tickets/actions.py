@@ -65,7 +65,7 @@ def acknowledge(
     """
     action = Action.ACKNOWLEDGE
     ticket, promise = take_up(tx, ref, action=action, actor=actor, at=at, version=version)
-    next_word_by = policy.hours.add(at, policy.update_every)
+    next_word_by = policy.hours_of(ticket.client).add(at, policy.update_every)
     # What keeps a promise is told to the client, also after the priority was lowered.
     is_told = ticket.priority is Priority.CRITICAL or promise.met_by is MetBy.ACKNOWLEDGEMENT
     record(
@@ -110,7 +110,7 @@ def reply(
     text = checked_text(text, field="reply")
     told = _checked_outlook(ticket, promise, outlook or Outlook())
     is_outstanding = ticket.status not in {Status.RESOLVED, Status.WAITING}
-    next_word_by = policy.hours.add(at, policy.update_every)
+    next_word_by = policy.hours_of(ticket.client).add(at, policy.update_every)
     has_clock = ticket.priority is Priority.CRITICAL and is_outstanding
     columns: dict[str, Any] = {"update_by": next_word_by if has_clock else None, **told}
     if ticket.status is Status.OPEN:
@@ -296,7 +296,7 @@ def reopen(
     check_allowed(ticket, Action.REOPEN, actor=actor)
     reason = checked_text(reason, field="reason")
     if ticket.resolved_at is not None:
-        until = policy.hours.add_days(ticket.resolved_at, REOPEN_DAYS)
+        until = policy.hours_of(ticket.client).add_days(ticket.resolved_at, REOPEN_DAYS)
         if at > until:
             why = (
                 f"it could be reopened within {REOPEN_DAYS} support days, until "

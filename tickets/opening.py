@@ -20,6 +20,7 @@ from tickets.notices import client_recipients, tell
 from tickets.policy import ClientProfile, Policy, SiteName
 from tickets.promises import begin_promise, promise_facts
 from tickets.rules.evidence import Evidence
+from tickets.rules.hours import SupportHours
 from tickets.rules.notice import Notice
 from tickets.rules.plain_text import one_line, several_lines
 from tickets.rules.ticket import (
@@ -160,7 +161,10 @@ def open_request(
         if twin is None:
             raise
         return twin
-    facts = promise_facts(policy, ticket, promise, at) | {"text": text, "closure": next_closure(policy, at)}
+    facts = promise_facts(policy, ticket, promise, at) | {
+        "text": text,
+        "closure": next_closure(policy.hours_of(ticket.client), at),
+    }
     recipients = (*client_recipients(tx, policy, ticket), *policy.duty)
     tell(
         tx,
@@ -237,14 +241,14 @@ def _checked_requester(requester: Requester) -> Requester:
     return Requester(checked_line(name, field="requester's name") if name else address, address)
 
 
-def next_closure(policy: Policy, at: datetime) -> str:
+def next_closure(hours: SupportHours, at: datetime) -> str:
     """Return the next closure within ``CLOSURE_AHEAD`` in words; empty if there is none.
 
     Two or more days off in a row under one name are a closure, weekends between them included; a
     single holiday is not.
     """
-    first = at.astimezone(policy.zone).date()
-    days_off = policy.hours.days_off
+    first = at.astimezone(hours.zone).date()
+    days_off = hours.days_off
     one_day = timedelta(days=1)
     for ahead in range(CLOSURE_AHEAD.days + 1):
         start = first + ahead * one_day

@@ -21,8 +21,8 @@ def begin_promise(
     tx: Session, policy: Policy, ticket: TicketRow, *, number: int, at: datetime
 ) -> PromiseRow:
     """Begin the ticket's promise ``number`` at ``at`` with the target of its priority."""
-    target = policy.targets[ticket.priority]
-    due = deadline(policy.hours, target, at)
+    target = policy.targets_of(ticket.client)[ticket.priority]
+    due = deadline(policy.hours_of(ticket.client), target, at)
     assert ticket.id is not None
     promise = PromiseRow(
         ticket_id=ticket.id,
@@ -79,16 +79,18 @@ def answered(
     return {"answered_at": at, "answered_by": actor.name, "answered_with": action}
 
 
-def retarget(policy: Policy, promise: PromiseRow, priority: Priority) -> dict[str, object]:
-    """Return the promise's columns that move when the ticket's priority becomes ``priority``.
+def retarget(
+    policy: Policy, ticket: TicketRow, promise: PromiseRow, priority: Priority
+) -> dict[str, object]:
+    """Return the promise's columns that move when its priority becomes ``priority``.
 
     The deadline is counted from the promise's own start and is never later than it was (decision
     36). A promise that was answered or broken is history and does not move.
     """
     if promise.answered_at is not None or promise.breached_at is not None:
         return {}
-    target = policy.targets[priority]
-    due = deadline(policy.hours, target, promise.started_at)
+    target = policy.targets_of(ticket.client)[priority]
+    due = deadline(policy.hours_of(ticket.client), target, promise.started_at)
     if due.respond_by >= promise.respond_by:
         return {}
     return {

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from tickets.errors import Refused
 from tickets.history import Actor, Beside, check_allowed, get_ticket, record
@@ -21,6 +20,7 @@ from tickets.rules.ticket import MACHINE_SOURCES, Action
 from tickets.rules.words import format_date, format_hours, format_month
 from tickets.tables import AllowanceWarningRow, TicketRow, TimeSpentRow
 from tickets.texts import MAX_TITLE, checked_text
+from tickets.work import counted_time
 
 MOST_MINUTES = 24 * 60
 """Most minutes of one piece of work: it belongs to one date."""
@@ -121,19 +121,6 @@ def _check_time(policy: Policy, work: Work, *, at: datetime) -> None:
             f"the date of the work is {format_date(worked_on)}: allowed are "
             f"{format_date(oldest)} to {format_date(today)}"
         )
-
-
-def counted_time(tx: Session, client: str, on: date) -> timedelta:
-    """Return the counted time of ``client`` in the calendar month of the local date ``on``."""
-    first = on.replace(day=1)
-    following = (first + timedelta(days=32)).replace(day=1)
-    query = select(sa.func.coalesce(sa.func.sum(col(TimeSpentRow.minutes)), 0)).where(
-        col(TimeSpentRow.client) == client,
-        col(TimeSpentRow.worked_on) >= first,
-        col(TimeSpentRow.worked_on) < following,
-        col(TimeSpentRow.is_counted),
-    )
-    return timedelta(minutes=int(tx.exec(query).one()))
 
 
 def _untold(

@@ -61,7 +61,7 @@ def set_priority(
         at=at,
         text=reason,
         columns={"priority": priority, "update_by": _update_by(policy, ticket, priority, at=at)},
-        beside=Beside(promise=promise, columns=retarget(policy, promise, priority)),
+        beside=Beside(promise=promise, columns=retarget(policy, ticket, promise, priority)),
     )
     if promise.respond_by != old_respond_by:
         facts = promise_facts(policy, ticket, promise, at) | {
@@ -81,7 +81,7 @@ def _update_by(
     """Return when the client next hears from us: only work on a critical ticket has this clock."""
     if priority is not Priority.CRITICAL or ticket.status is not Status.ACKNOWLEDGED:
         return None
-    return policy.hours.add(at, policy.update_every)
+    return policy.hours_of(ticket.client).add(at, policy.update_every)
 
 
 def set_category(

@@ -49,7 +49,7 @@ def wait(
             ticket, action, actor, "its promise is not met; reply to the client before you wait"
         )
     question = checked_text(question, field="question")
-    resume_at = resume_instant(policy.hours, resume_on, now=at)
+    resume_at = resume_instant(policy.hours_of(ticket.client), resume_on, now=at)
     record(
         tx,
         ticket,
@@ -208,6 +208,8 @@ def _resume(
         columns={
             "status": Status.ACKNOWLEDGED,
             "resume_at": None,
-            "update_by": policy.hours.add(at, policy.update_every) if is_critical else None,
+            "update_by": policy.hours_of(ticket.client).add(at, policy.update_every)
+            if is_critical
+            else None,
         },
     )
