@@ -10,6 +10,7 @@ import argparse
 from monitor.commands import kinds
 from monitor.commands.leaves import Group, Help, add_group, add_leaf, values
 from monitor.commands.store_arguments import add_outbox_and_db, add_staff, add_tickets
+from monitor.commands.token_arguments import add_token
 from tickets.rules.ticket import Priority
 
 DEFAULT_LOCATION = "main"
@@ -51,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_looks(group)
     add_tickets(group)
     add_staff(group)
+    add_token(group)
     add_outbox_and_db(group)
     return parser
 
