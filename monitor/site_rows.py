@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from monitor.ledger import finish, open_incident
+from monitor.rules.maintenance import windows_document
 from monitor.rules.site import Site
 from monitor.tables import IncidentEnd, SightingRow, SiteRow
 from tickets.incidents import unwatch
@@ -33,6 +34,7 @@ def sync_sites(
         row.timeout_seconds = site.timeout.total_seconds()
         row.slow_after_seconds = site.slow_after.total_seconds()
         row.removed_at = None
+        row.maintenance = windows_document(site.maintenance) or None
         tx.add(row)
     tx.flush()
     known = set(

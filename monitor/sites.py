@@ -5,6 +5,8 @@ Pure: what was added, changed or removed since the last start is for those to sa
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from monitor.rules.site import BasicAuth, ClientCertificate, Confirmation, Site
 from monitor.settings import MonitoredClient, Settings
 from monitor.settings.probing import ProbingSettings
@@ -14,7 +16,7 @@ from monitor.settings.site import ClientCertificateSettings, SiteSettings
 def list_sites(settings: Settings) -> tuple[Site, ...]:
     """Return the sites of all clients, in the order of the file."""
     return tuple(
-        _site(site, client, settings.probing)
+        _site(site, client, settings.probing, settings.agency.zone)
         for client in settings.clients
         for site in client.sites
     )
@@ -25,7 +27,9 @@ def find_site(settings: Settings, slug: str) -> Site | None:
     return next((site for site in list_sites(settings) if site.slug == slug), None)
 
 
-def _site(site: SiteSettings, client: MonitoredClient, probing: ProbingSettings) -> Site:
+def _site(
+    site: SiteSettings, client: MonitoredClient, probing: ProbingSettings, zone: ZoneInfo
+) -> Site:
     credentials = site.basic_auth
     return Site(
         slug=site.slug,
@@ -55,6 +59,7 @@ def _site(site: SiteSettings, client: MonitoredClient, probing: ProbingSettings)
         body_limit=probing.body_limit,
         user_agent=probing.user_agent,
         allow_networks=probing.allow_networks,
+        maintenance=tuple(window.window(zone) for window in site.maintenance),
     )
 
 

@@ -1,4 +1,4 @@
-"""Rows of the monitor: sites, sightings, incidents with their intervals, probers.
+"""Rows of the monitor: sites, sightings, readings, incidents with their intervals, probers.
 
 Rows carry no behaviour. Every instant is aware UTC. Each index is named for the query it serves.
 """
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from monitor.rules.observation import Cause
+from monitor.rules.reading import Span
 from monitor.rules.verdict import Verdict
 from tickets.store import Instant, Json, Row, stored_enum
 
@@ -32,7 +33,10 @@ class IncidentEnd(StrEnum):
 
 
 class SiteRow(Row, table=True):
-    """A site that is or was watched; ``removed_at`` is set while it is not in the configuration."""
+    """A site that is or was watched; ``removed_at`` is set while it is not in the configuration.
+
+    ``maintenance`` are its windows as documents of ``monitor.rules.maintenance``.
+    """
 
     slug: str = Field(primary_key=True)
     client: str = Field(index=True)
@@ -44,6 +48,7 @@ class SiteRow(Row, table=True):
     slow_after_seconds: float
     added_at: datetime = Field(sa_type=Instant)
     removed_at: datetime | None = Field(default=None, sa_type=Instant)
+    maintenance: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
 
 
 class SightingRow(Row, table=True):
@@ -70,6 +75,59 @@ class SightingRow(Row, table=True):
     missed_count: int = 0
     observation: dict[str, Any] | None = Field(default=None, sa_type=Json)
     last_good: dict[str, Any] | None = Field(default=None, sa_type=Json)
+
+
+class ReadingRow(Row, table=True):
+    """What one location saw of a site within one time bucket (see ``monitor.readings``).
+
+    The counts are of observations and missed slots; the seconds by verdict are how much of the
+    bucket's time the observations account for. Good answers outside maintenance, as many as
+    ``up_count + slow_count``, are counted in ``latency_0`` and so on by how long they took (edges
+    in ``monitor.rules.reading``) and summed by phase. The key begins with the time, so that a flush
+    writes to one place; a site's row is found by naming its bucket. Nothing refers to a site: its
+    readings outlive it until they are too old.
+    """
+
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    span: Span = Field(primary_key=True, sa_type=stored_enum(Span, "span"))
+    starts_at: datetime = Field(primary_key=True, sa_type=Instant)
+    site: str = Field(primary_key=True)
+    location: str = Field(primary_key=True)
+    up_count: int = 0
+    slow_count: int = 0
+    down_count: int = 0
+    unknown_count: int = 0
+    missed_count: int = 0
+    maintenance_count: int = 0
+    up_seconds: float = 0
+    slow_seconds: float = 0
+    down_seconds: float = 0
+    unknown_seconds: float = 0
+    maintenance_seconds: float = 0
+    resolve_seconds: float = 0
+    connect_seconds: float = 0
+    tls_seconds: float = 0
+    processing_seconds: float = 0
+    transfer_seconds: float = 0
+    total_seconds: float = 0
+    slowest_seconds: float = 0
+    latency_0: int = 0
+    latency_1: int = 0
+    latency_2: int = 0
+    latency_3: int = 0
+    latency_4: int = 0
+    latency_5: int = 0
+    latency_6: int = 0
+    latency_7: int = 0
+    latency_8: int = 0
+    latency_9: int = 0
+    latency_10: int = 0
+    latency_11: int = 0
+    latency_12: int = 0
+    latency_13: int = 0
+    latency_14: int = 0
+    latency_15: int = 0
 
 
 class IncidentRow(Row, table=True):

@@ -22,6 +22,7 @@ import structlog
 
 from monitor.ledger import Confirmed
 from monitor.readings import Readings, observation_document
+from monitor.rules.maintenance import maintenance_until
 from monitor.rules.observation import Cause, Observation
 from monitor.rules.sight import LONG_UNSEEN, Tally
 from monitor.rules.site import Site
@@ -307,10 +308,17 @@ class Ticker:
             at=observation.started_at,
             confirmation=site.confirmation,
         )
-        if transition is not None:
+        is_held = (
+            judgement.verdict is not Verdict.UP
+            and maintenance_until(site.maintenance, observation.started_at) is not None
+        )
+        if transition is not None and is_held:
+            # Believe nothing bad yet: the first probe after the window confirms it again.
+            streak = replace(streak, settled=watched.streak.settled)
+        elif transition is not None:
             streak = await self._confirm(watched, streak, transition, (observation, judgement))
         watched.streak = streak
-        if judgement.verdict is Verdict.UNKNOWN or watched.is_looked_at_again:
+        if judgement.verdict is Verdict.UNKNOWN or watched.is_looked_at_again or is_held:
             return
         if streak.is_in_doubt:
             # One quick look at a time: each regular probe would otherwise begin a chain of its own.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from monitor.blindness import sweep_silent
 from monitor.jobs import Jobs
+from monitor.readings.keeping import Retention, keep_readings
 from monitor.service import Part, build_policy, run_together
 from monitor.settings import Settings
 from tickets.channels import PushChannel
@@ -22,6 +23,7 @@ from tickets.store import Store
 from tickets.sweep import sweep
 
 SWEEP_SECONDS = 15
+KEEP_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +61,7 @@ def delivery_parts(
         store, channel=_mail_channel(settings, clock=clock), clock=clock, holder=holder
     )
     push = _push_channel(settings)
-    push_delivery = Delivery(
-        store, channel=push, carries=Channel.PUSH, clock=clock, holder=holder
-    )
+    push_delivery = Delivery(store, channel=push, carries=Channel.PUSH, clock=clock, holder=holder)
 
     async def push_until(stop: asyncio.Event) -> None:
         try:
@@ -75,7 +75,13 @@ def delivery_parts(
         if failed:
             jobs.count("sweep", "error", failed)
 
+    async def keep() -> None:
+        await keep_readings(
+            store, zone=settings.agency.zone, retention=_retention(settings), now=clock.now()
+        )
+
     jobs.every(SWEEP_SECONDS, "sweep", pass_over)
+    jobs.every(KEEP_SECONDS, "readings", keep)
     return delivery.run, push_until, jobs.run
 
 
@@ -83,6 +89,11 @@ def _push_channel(settings: Settings) -> PushChannel:
     channels = settings.staff_channels
     services = [service for each in StaffChannel for service in channels.push_services(each)]
     return PushChannel(services, app_name=settings.agency.name)
+
+
+def _retention(settings: Settings) -> Retention:
+    kept = settings.readings
+    return Retention(fine=kept.keep_fine, hourly=kept.keep_hourly, daily=kept.keep_daily)
 
 
 def _mail_channel(settings: Settings, *, clock: Clock) -> MailChannel:

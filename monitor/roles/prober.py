@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -16,7 +17,9 @@ from monitor.jobs import Jobs
 from monitor.ledger import Confirmed, IncidentPolicy, Ledger
 from monitor.loop_lag import LoopLag
 from monitor.prober import Prober
-from monitor.readings import Document, Readings, load_sightings, store_changes
+from monitor.readings import Document, Readings, load_sightings, seen_at, store_changes
+from monitor.readings.buckets import Bucket
+from monitor.readings.rows import add_buckets
 from monitor.roles.lookout import Lookout, cycle_seconds
 from monitor.rules.streak import Streak
 from monitor.rules.verdict import Verdict
@@ -33,6 +36,7 @@ log = structlog.get_logger()
 
 TICK_SECONDS = 1
 FLUSH_SECONDS = 2
+FOLD_SECONDS = 60
 RENEW_SECONDS = 2
 LEASE_RETRY_SECONDS = 1.0
 
@@ -106,7 +110,7 @@ class ProberRole:
             _log_transition(confirmed, incident)
 
         ticker = Ticker(
-            await store.aread(self._watched),
+            await store.aread(lambda tx: self._watched(tx, readings)),
             prober=prober,
             excuser=canaries,
             readings=readings,
@@ -123,6 +127,15 @@ class ProberRole:
         async def write(changes: list[Document]) -> None:
             await store.awrite(lambda tx: store_changes(tx, changes))
 
+        def write_all_in(tx: Session, changes: list[Document], buckets: Sequence[Bucket]) -> None:
+            # Time that another prober may have accounted for must not be added to.
+            lease.check(tx, location=self.location, fence=fence)
+            store_changes(tx, changes)
+            add_buckets(tx, buckets, location=self.location, zone=settings.agency.zone)
+
+        async def write_all(changes: list[Document], buckets: Sequence[Bucket]) -> None:
+            await store.awrite(lambda tx: write_all_in(tx, changes, buckets))
+
         async def renew() -> None:
             await store.awrite(
                 lambda tx: lease.renew(
@@ -138,6 +151,7 @@ class ProberRole:
         jobs = Jobs(clock)
         jobs.every(TICK_SECONDS, "tick", ticker.tick)
         jobs.every(FLUSH_SECONDS, "flush", lambda: readings.flush(write))
+        jobs.every(FOLD_SECONDS, "fold", lambda: readings.flush_all(write_all))
         jobs.every(RENEW_SECONDS, "renew", renew)
         jobs.every(cycle_seconds(settings.probing.interval), "look back", lookout.look_back)
         lag.start()
@@ -149,17 +163,20 @@ class ProberRole:
             await ticker.drain()
             await canaries.aclose()
             await prober.aclose()
-        await readings.flush(write)
+        await readings.flush_all(write_all)
         await store.awrite(
             lambda tx: lease.release(tx, location=self.location, fence=fence, now=clock.now())
         )
 
-    def _watched(self, tx: Session) -> dict[str, Watched]:
+    def _watched(self, tx: Session, readings: Readings) -> dict[str, Watched]:
         sightings = load_sightings(tx, self.location)
         names = {client.slug: client.name for client in self.settings.clients}
         watched: dict[str, Watched] = {}
         for site in list_sites(self.settings):
             sighting = sightings.get(site.slug)
+            readings.buckets.watch(
+                site, seen_at=sighting and seen_at(sighting), now=self.clock.now()
+            )
             watched[site.slug] = Watched(
                 site=site,
                 client_name=names[site.client],

@@ -8,6 +8,8 @@ from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from urllib.parse import urlsplit
 
+from monitor.rules.maintenance import Window
+
 Network = IPv4Network | IPv6Network
 
 PATTERN_MARK = "re2:"
@@ -54,7 +56,8 @@ class Site:
     bundle trusted in place of the public authorities, on every hop. ``ip_family`` is 4 or 6 to use
     only addresses of that family; with ``every_address`` each address of the URL's host is probed.
     ``headers`` may hold secrets, so it is not shown by repr; like ``basic_auth`` and
-    ``client_certificate`` it never goes to another origin.
+    ``client_certificate`` it never goes to another origin. Within the windows of
+    ``maintenance`` no incident opens.
     """
 
     slug: str
@@ -78,6 +81,7 @@ class Site:
     allow_networks: tuple[Network, ...] = ()
     ip_family: int | None = None
     every_address: bool = False
+    maintenance: tuple[Window, ...] = ()
 
     @property
     def has_patterns(self) -> bool:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from monitor.settings.incidents import IncidentSettings
 from monitor.settings.probing import ProbingSettings
+from monitor.settings.readings import ReadingSettings
 from monitor.settings.site import SiteSettings
 from monitor.settings.store import StoreSettings
 from monitor.settings.web import WebSettings
@@ -42,6 +43,9 @@ class Settings(Section):
     )
     incidents: IncidentSettings = Field(
         default=IncidentSettings(), description="What happens when a site is down or slow."
+    )
+    readings: ReadingSettings = Field(
+        default=ReadingSettings(), description="How long what was seen of the sites is kept."
     )
     mail: MailSettings = Field(
         default=MailSettings(), description="The mail server that carries all mails."

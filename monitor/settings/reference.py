@@ -58,6 +58,7 @@ _SMALLEST = {
                     "url": "https://client.invalid/",
                     "basic_auth": {"username": "-", "password": "-"},
                     "client_certificate": {"certificate_file": "-", "key_file": "-"},
+                    "maintenance": [{"from": "2026-03-09T22:00", "to": "2026-03-10T02:00"}],
                 }
             ],
         }

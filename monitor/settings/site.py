@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from monitor.keywords import keyword_fault
+from monitor.settings.maintenance import MaintenanceWindows
 from tickets.addresses import shown, url_host
 from tickets.quantities import duration_text
 from tickets.settings.types import (
@@ -251,4 +252,8 @@ class SiteSettings(Section):
         default="one",
         description="all: probe every address of the site's host, at most 16; the worst one "
         "counts. one: the first that accepts a connection, as browsers do.",
+    )
+    maintenance: MaintenanceWindows = Field(
+        default=(),
+        description="Announced maintenance: probes go on, but no incident opens within a window.",
     )

@@ -1,20 +1,22 @@
-"""Observations folded in memory and flushed every few seconds in one transaction.
+"""Each site's last observation and its counters, flushed every few seconds in one transaction.
 
-A healthy probe thus costs no transaction of its own. What a crash loses is a few seconds of counts;
-transitions never wait here, they go through the ledger.
+What a crash loses is a few seconds of counts, and a minute of the time buckets; transitions never
+wait here, they go through the ledger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import asdict, dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from monitor.rules.observation import Certificate, Observation
+from monitor.readings.buckets import Bucket, Buckets
+from monitor.rules.observation import Certificate, Observation, Phases
 from monitor.rules.verdict import Judgement, Verdict
 from monitor.tables import SightingRow
 
@@ -29,7 +31,7 @@ def observation_document(observation: Observation, judgement: Judgement) -> Docu
         "cause": judgement.cause.value if judgement.cause else None,
         "message": judgement.message,
         "duration_seconds": round(observation.duration_seconds, 6),
-        "phases": {name: round(value, 6) for name, value in asdict(observation.phases).items()},
+        "phases": _phases_document(observation.phases),
         "http_status": observation.http_status,
         "http_version": observation.http_version,
         "final_url": observation.final_url,
@@ -42,17 +44,36 @@ def observation_document(observation: Observation, judgement: Judgement) -> Docu
         "certificate": _certificate_document(observation.certificate),
         "headers": dict(observation.headers),
         "title": observation.title,
+        "warnings": list(observation.warnings),
+    }
+
+
+# Field by field, since dataclasses.asdict copies everything deeply and costs ten times as much.
+
+
+def _phases_document(phases: Phases) -> Document:
+    return {
+        "resolve": round(phases.resolve, 6),
+        "connect": round(phases.connect, 6),
+        "tls": round(phases.tls, 6),
+        "processing": round(phases.processing, 6),
+        "transfer": round(phases.transfer, 6),
     }
 
 
 def _certificate_document(certificate: Certificate | None) -> Document | None:
     if certificate is None:
         return None
-    document = asdict(certificate)
-    document["not_after"] = certificate.not_after.isoformat()
-    document["earliest_not_after"] = certificate.earliest_not_after.isoformat()
-    document["names"] = list(certificate.names)
-    return document
+    return {
+        "not_after": certificate.not_after.isoformat(),
+        "earliest_not_after": certificate.earliest_not_after.isoformat(),
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "names": list(certificate.names),
+        "verified": certificate.verified,
+        "fingerprint_sha256": certificate.fingerprint_sha256,
+        "serial_number": certificate.serial_number,
+    }
 
 
 @dataclass(slots=True)
@@ -91,10 +112,15 @@ class _Fold:
 
 
 class Readings:
-    """Folds the observations of one location; used from the event loop only."""
+    """Folds the observations of one location; used from the event loop only.
+
+    ``buckets`` are the time buckets of the sites that it was told to watch.
+    """
 
     def __init__(self, location: str) -> None:
         self._location = location
+        self.buckets = Buckets()
+        self._flushing = asyncio.Lock()
         self._folds: dict[str, _Fold] = {}
         self._failures: dict[str, int] = {}
 
@@ -104,6 +130,7 @@ class Readings:
         """Fold one observation of ``site`` that ended at ``ended_at``."""
         fold = self._folds.setdefault(site, _Fold())
         fold.latest, fold.judgement, fold.observed_at = observation, judgement, ended_at
+        self.buckets.observe(site, observation, judgement.verdict)
         failures = self._failures.get(site, 0)
         match judgement.verdict:
             case Verdict.UP | Verdict.SLOW:
@@ -125,12 +152,35 @@ class Readings:
         """Count slots of ``site`` that could not be probed in time."""
         fold = self._folds.setdefault(site, _Fold())
         fold.missed += slots
+        self.buckets.miss(site, slots)
         fold.failures_in_row = self._failures.get(site, 0)
 
     async def flush(self, write: Callable[[list[Document]], Awaitable[None]]) -> None:
-        """Hand what was folded to ``write`` (see ``store_changes``); keep it if that fails."""
+        """Hand what was seen last to ``write`` (see ``store_changes``); keep it if that fails."""
+        async with self._flushing:
+            await self._flush(write)
+
+    async def flush_all(
+        self, write: Callable[[list[Document], Sequence[Bucket]], Awaitable[None]]
+    ) -> None:
+        """Hand everything to ``write``, for one transaction; keep it if that fails.
+
+        A bucket is thus never stored without the observation up to which it reaches, and a prober
+        that starts after a crash accounts for no time twice.
+        """
+        async with self._flushing:
+            buckets = self.buckets.take()
+            try:
+                await self._flush(lambda changes: write(changes, buckets), is_due=bool(buckets))
+            except BaseException:
+                self.buckets.put_back(buckets)
+                raise
+
+    async def _flush(
+        self, write: Callable[[list[Document]], Awaitable[None]], *, is_due: bool = False
+    ) -> None:
         folds, self._folds = self._folds, {}
-        if not folds:
+        if not folds and not is_due:
             return
         try:
             await write([self._change(site, fold) for site, fold in folds.items()])
@@ -162,7 +212,11 @@ class Readings:
         if fold.succeeded_at is not None:
             change["succeeded_at"] = fold.succeeded_at
         if fold.good is not None and fold.good_judgement is not None:
-            change["last_good"] = observation_document(fold.good, fold.good_judgement)
+            change["last_good"] = (
+                change["observation"]
+                if fold.good is fold.latest
+                else observation_document(fold.good, fold.good_judgement)
+            )
         return change
 
 
@@ -200,3 +254,9 @@ def load_sightings(tx: Session, location: str) -> dict[str, SightingRow]:
     """Return the sightings of ``location`` by site slug."""
     rows = tx.exec(select(SightingRow).where(col(SightingRow.location) == location)).all()
     return {row.site: row for row in rows}
+
+
+def seen_at(sighting: SightingRow) -> datetime | None:
+    """Return when the last observation of a sighting began; None if there is none."""
+    document = sighting.observation
+    return None if document is None else datetime.fromisoformat(document["started_at"])
