@@ -14,15 +14,17 @@ from typing import Any
 
 from monitor.rules.site import Site
 from monitor.settings import Settings
-from monitor.settings.file import dump
+from monitor.settings.file import Node, dump, read_file
 from monitor.settings.load import load
 from monitor.settings.site import SiteSettings, is_secret_header
+from monitor.settings.sources import apply_environment
 from monitor.settings.store import hide_password
 from monitor.sites import list_sites
 from tickets.addresses import is_loopback, url_host
 from tickets.errors import Fault, Misconfigured
 from tickets.holidays import build_support_hours, calendar_years
 from tickets.quantities import duration_text
+from tickets.rules.escalation import StaffChannel
 from tickets.rules.hours import SupportHours
 from tickets.rules.promise import MetBy, deadline
 from tickets.rules.words import describe_support, describe_target, format_date, format_instant
@@ -42,6 +44,7 @@ def check_config(
     """
     try:
         settings = load(path, environ=environ, reads_files=True)
+        _check_channels(settings, path=path, environ=environ)
         report = describe_settings(settings, path=path, now=now)
     except Misconfigured as error:
         count = len(error.faults)
@@ -50,6 +53,31 @@ def check_config(
         return 0, report
     comment = "\n".join(f"# {line}".rstrip() for line in report.split("\n"))
     return 0, f"{comment}\n\n{dump(effective_settings(settings))}".rstrip()
+
+
+def _check_channels(settings: Settings, *, path: Path, environ: Mapping[str, str]) -> None:
+    """Raise ``Misconfigured`` with every staff channel of which apprise can make nothing."""
+    services = [
+        ("staff_channels", each.value, index, service)
+        for each in StaffChannel
+        for index, service in settings.staff_channels.push_services(each)
+    ]
+    if not services:
+        return  # apprise takes half a second to load
+    from tickets.channels import find_fault
+
+    root, _ = read_file(path)
+    apply_environment(root, environ)
+    faults: list[Fault] = []
+    for *place, service in services:
+        message = find_fault(service.url.get_secret_value())
+        node: Node | None = root
+        for key in place:
+            node = None if node is None else node.child(key)
+        if message is not None and node is not None:
+            faults.append(node.fault(message))
+    if faults:
+        raise Misconfigured(faults)
 
 
 def describe_settings(settings: Settings, *, path: Path, now: datetime) -> str:

@@ -98,7 +98,7 @@ def _staff(settings: Settings, channel: StaffChannel) -> tuple[Recipient, ...]:
     channels = settings.staff_channels
     services = [
         staff_service(service.key, f"{service.key.partition(':')[0]} of {channel}")
-        for service in channels.push_services(channel)
+        for _, service in channels.push_services(channel)
     ]
     return (*map(staff_recipient, channels.mail_addresses(channel)), *services)
 

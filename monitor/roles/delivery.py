@@ -87,7 +87,7 @@ def delivery_parts(
 
 def _push_channel(settings: Settings) -> PushChannel:
     channels = settings.staff_channels
-    services = [service for each in StaffChannel for service in channels.push_services(each)]
+    services = [service for each in StaffChannel for _, service in channels.push_services(each)]
     return PushChannel(services, app_name=settings.agency.name)
 
 

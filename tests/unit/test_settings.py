@@ -22,6 +22,7 @@ from monitor.settings.file import MAX_BYTES
 from monitor.settings.load import load
 from monitor.settings.probing import ProbingSettings
 from tickets.errors import Misconfigured
+from tickets.rules.escalation import StaffChannel
 from tickets.rules.promise import CountedIn, MetBy, ResponseTarget
 from tickets.rules.ticket import Priority
 from tickets.settings.mail import MailSecurity
@@ -212,11 +213,38 @@ def test_tls_has_its_own_port(tmp_path: Path):
     assert read(tmp_path, AGENCY + "mail: {host: m.example, security: tls}").mail.port == 465
 
 
+def test_staff_are_told_by_services_under_keys_that_say_nothing_of_their_urls(tmp_path: Path):
+    text = f"{AGENCY}staff_channels: {{duty: ['mailto:a@b.example', 'NTFY://h/geheim']}}"
+    channels = read(tmp_path, text).staff_channels
+    [(index, service)] = channels.push_services(StaffChannel.DUTY)
+    assert (index, service.url.get_secret_value()) == (1, "ntfy://h/geheim")
+    assert re.fullmatch("ntfy:[0-9a-f]{12}", service.key)
+    assert channels.model_dump(mode="json")["duty"] == ["mailto://a@b.example", "ntfy://***"]
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_channel_may_come_from_the_environment_or_a_file(tmp_path: Path, is_file: bool):
+    secret = tmp_path / "slack"
+    secret.write_text("slack://a/b/c\n")
+    secret.chmod(0o600)
+    name = "FETTLE_STAFF_CHANNELS__DUTY__0"
+    environ = {f"{name}_FILE": str(secret)} if is_file else {name: "slack://a/b/c"}
+    channels = read(tmp_path, AGENCY, environ=environ, mode=0o644).staff_channels
+    assert [url.get_secret_value() for url in channels.duty] == ["slack://a/b/c"]
+
+
+def test_a_channel_s_url_in_a_file_for_everybody_is_refused(tmp_path: Path):
+    text = AGENCY + "staff_channels: {lead: ['mailto:a@b.example', 'slack://geheim/b/c']}"
+    [fault] = faults_in(tmp_path, text, mode=0o644)
+    assert ":2: staff_channels.lead[1]: is a secret" in fault
+    assert "geheim" not in fault
+
+
 @pytest.mark.parametrize("spelling", ["mailto:Ann@Agency.example", "mailto://Ann@AGENCY.example"])
 def test_staff_are_told_by_mail(tmp_path: Path, spelling: str):
     channels = read(tmp_path, f"{AGENCY}staff_channels: {{duty: ['{spelling}']}}").staff_channels
-    assert channels.duty_addresses() == ["Ann@agency.example"]
-    assert channels.lead_addresses() == []
+    assert list(channels.mail_addresses(StaffChannel.DUTY)) == ["Ann@agency.example"]
+    assert list(channels.mail_addresses(StaffChannel.LEAD)) == []
 
 
 # Faults of single keys; line 1 is the agency
@@ -305,7 +333,9 @@ VALUES = [
         "mail: {host: m.example, security: none, username: u, password: p}",
         "mail.password: would cross the network in the clear",
     ),
-    ("staff_channels: {duty: ['slack://a/b']}", "only mail is supported in this version"),
+    ("staff_channels: {duty: ['duty@agency.example']}", "is not the URL of a channel; write mailto"),
+    ("staff_channels: {duty: ['slack:/a/b']}", "an apprise URL begins slack://"),
+    ("staff_channels: {duty: ['ntfy://a b/c']}", "one line of at most 2000 characters"),
     ("staff_channels: {duty: ['mailto://a:b@c.example']}", "is not one plain mail address"),
 ]
 SUPPORT = [
@@ -845,7 +875,8 @@ def test_no_secret_shows_in_the_settings_as_text(tmp_path: Path):
         tmp_path,
         site("basic_auth: {username: u, password: geheim}, headers: {X-Key: geheim}")
         + "mail: {username: u, password: geheim}\n"
-        + "store: {url: 'postgresql+psycopg://u:geheim@h/d'}\n",
+        + "store: {url: 'postgresql+psycopg://u:geheim@h/d'}\n"
+        + "staff_channels: {duty: ['slack://geheim']}\n",
     )
     assert "geheim" not in repr(settings) + str(settings)
     assert "geheim" in settings.store.url

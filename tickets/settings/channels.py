@@ -97,13 +97,13 @@ class StaffChannels(Section):
             if not is_secret_channel(url.get_secret_value()):
                 yield url.get_secret_value().removeprefix(f"{_MAIL}://")
 
-    def push_services(self, channel: StaffChannel) -> Iterator[PushService]:
-        """Yield the channels behind one list that are no mail, in the order given."""
-        for url in self._urls(channel):
+    def push_services(self, channel: StaffChannel) -> Iterator[tuple[int, PushService]]:
+        """Yield the channels behind one list that are no mail, with their places in it from 0."""
+        for index, url in enumerate(self._urls(channel)):
             text = url.get_secret_value()
             if is_secret_channel(text):
                 digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-                yield PushService(f"{text.partition(':')[0]}:{digest}", url)
+                yield index, PushService(f"{text.partition(':')[0]}:{digest}", url)
 
     def _urls(self, channel: StaffChannel) -> tuple[SecretStr, ...]:
         return self.duty if channel is StaffChannel.DUTY else self.lead
