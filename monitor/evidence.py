@@ -5,14 +5,17 @@ Also the words for a cause that a client may read; a client never sees our inter
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from monitor.rules.observation import Cause, Observation
+from monitor.rules.observation import Cause, Certificate, Observation
 from monitor.rules.verdict import Judgement
 from tickets.rules.evidence import Evidence, EvidenceLine
 from tickets.rules.words import format_instant
+
+_MOST_NAMES = 10
 
 _NOT_ANSWERING = "is not answering"
 _ERROR = "is answering with an error instead of its pages"
@@ -64,21 +67,31 @@ def compare(
         EvidenceLine("answer", _answer(observation, judgement), _answer_before(before)),
         EvidenceLine("address", observation.remote_address or "", _text(before, "remote_address")),
         EvidenceLine("final address of the page", _moved(observation), _moved_before(before)),
+        EvidenceLine("redirects", "\n".join(observation.hops[1:]), _redirects_before(before)),
         EvidenceLine(
             "certificate",
-            ""
-            if certificate is None
-            else f"valid to {format_instant(certificate.not_after, zone)}",
+            _certificate(certificate, zone),
             _certificate_before(before, zone),
+        ),
+        EvidenceLine(
+            "certificate names",
+            _names(certificate.names if certificate else ()),
+            _names(_shown_before(before).get("names") or ()),
         ),
         EvidenceLine(
             "certificate issuer",
             "" if certificate is None else certificate.issuer,
-            _text(before.get("certificate") or {}, "issuer"),
+            _text(_shown_before(before), "issuer"),
         ),
         EvidenceLine("page title", observation.title, _text(before, "title")),
         EvidenceLine(
             "server", observation.headers.get("server", ""), _text(_headers(before), "server")
+        ),
+        EvidenceLine(
+            "other headers", _other_headers(observation.headers), _other_headers(_headers(before))
+        ),
+        EvidenceLine(
+            "warnings", "\n".join(observation.warnings), "\n".join(before.get("warnings") or ())
         ),
     )
     return Evidence(
@@ -109,11 +122,44 @@ def _moved_before(before: dict[str, Any]) -> str:
     return _text(before, "final_url") if before.get("redirects") else ""
 
 
+def _redirects_before(before: dict[str, Any]) -> str:
+    count = before.get("redirects") or 0
+    return f"{count}" if count else ""
+
+
+def _certificate(certificate: Certificate | None, zone: ZoneInfo) -> str:
+    if certificate is None:
+        return ""
+    return _valid_to(certificate.not_after, certificate.earliest_not_after, zone)
+
+
 def _certificate_before(before: dict[str, Any], zone: ZoneInfo) -> str:
-    not_after = _text(before.get("certificate") or {}, "not_after")
-    return (
-        f"valid to {format_instant(datetime.fromisoformat(not_after), zone)}" if not_after else ""
-    )
+    certificate = _shown_before(before)
+    not_after = _text(certificate, "not_after")
+    if not not_after:
+        return ""
+    earliest = _text(certificate, "earliest_not_after") or not_after
+    return _valid_to(datetime.fromisoformat(not_after), datetime.fromisoformat(earliest), zone)
+
+
+def _shown_before(before: dict[str, Any]) -> dict[str, Any]:
+    return before.get("certificate") or {}
+
+
+def _valid_to(not_after: datetime, earliest: datetime, zone: ZoneInfo) -> str:
+    text = f"valid to {format_instant(not_after, zone)}"
+    if earliest < not_after:
+        text += f", one above it to {format_instant(earliest, zone)}"
+    return text
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
+
+
+def _other_headers(headers: Mapping[str, str]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in headers.items() if name != "server")
 
 
 def _headers(before: dict[str, Any]) -> dict[str, Any]:

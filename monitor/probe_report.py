@@ -29,8 +29,11 @@ _COLOURS = {Verdict.UP: "32", Verdict.SLOW: "33", Verdict.DOWN: "31", Verdict.UN
 
 
 def probe_report(observation: Observation, judgement: Judgement) -> Json:
-    """Return the object that ``fettle probe --json`` prints (contract, section 1)."""
-    return {
+    """Return the object that ``fettle probe --json`` prints (contract, section 1).
+
+    A key ``warnings`` joins it where there are any.
+    """
+    report: Json = {
         "url": observation.url,
         "final_url": observation.final_url or observation.url,
         "verdict": judgement.verdict.value,
@@ -49,6 +52,9 @@ def probe_report(observation: Observation, judgement: Judgement) -> Json:
         "certificate": _certificate(observation.certificate),
         "started_at": observation.started_at.isoformat(),
     }
+    if observation.warnings:
+        report["warnings"] = list(observation.warnings)
+    return report
 
 
 def probe_text(
@@ -72,6 +78,7 @@ def probe_text(
     lines = [f"{verdict}  {clean(observation.url, most=500)}"]
     if judgement.cause is not None:
         lines.append(f"  {judgement.cause.value}: {clean(judgement.message, most=500)}")
+    lines += [f"  warning: {clean(each, most=500)}" for each in observation.warnings]
     lines += ["", *_timing(observation, has_colour=has_colour, has_blocks=has_blocks), ""]
     lines += [f"  {name:<12} {clean(value, most=500)}" for name, value in _facts(observation)]
     text = "\n".join(lines).rstrip()

@@ -160,3 +160,14 @@ def test_a_hostile_site_cannot_move_the_cursor() -> None:
     hostile = replace(BAD, message="x\x1b[2Jy", title="a\x07b", url="https://shop.example/\x1b]0;")
     assert "\x1b" not in text_of(hostile)
     assert "\x07" not in text_of(hostile)
+
+
+def test_warnings_are_told_and_change_no_verdict() -> None:
+    warned = replace(GOOD, warnings=("IPv6 fails: 2001:db8::1 gave no\x1b connection",))
+    report = probe_report(warned, judge(warned, slow_after=SLOW_AFTER))
+    assert report["warnings"] == list(warned.warnings)
+    assert report["verdict"] == "up"
+    assert text_of(warned).splitlines()[:2] == [
+        "UP  https://shop.example/",
+        "  warning: IPv6 fails: 2001:db8::1 gave no connection",
+    ]
