@@ -19,6 +19,7 @@ def opened(
     *,
     at: datetime,
     key: str | None = None,
+    client: str = "harbour",
     title: str = "Harbour Inns: Booking site is down",
     site_name: str = "Booking site",
     priority: Priority = Priority.CRITICAL,
@@ -28,11 +29,11 @@ def opened(
         lines=(EvidenceLine("answer", "none: connection refused", "200 in 0.41 s"),)
     ),
 ) -> str:
-    """Open a ticket of the client ``harbour`` at ``at`` and return its reference."""
+    """Open a ticket of ``client`` at ``at`` and return its reference."""
     new = NewTicket(
         key=key,
         title=title,
-        client="harbour",
+        client=client,
         client_name="Harbour Inns",
         site="booking",
         site_name=site_name,

@@ -46,6 +46,15 @@ class ApiContext:
 
 def api_app(context: ApiContext) -> ASGIApp:
     """Return the API, ready to be mounted at ``AT``."""
+    handlers = cast("dict[Any, Any]", problem_handlers())
+    app = Starlette(routes=api_routes(context), exception_handlers=handlers)
+    app.router.redirect_slashes = False  # it would build its address from the Host header
+    is_secure = context.policy.base_url.lower().startswith("https:")
+    return SecurityHeaders(app, is_secure=is_secure)
+
+
+def api_routes(context: ApiContext) -> list[Route]:
+    """Return one route for each address of the table, and the one that needs no token."""
     api = Api(context)
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in OPERATIONS:
@@ -56,18 +65,13 @@ def api_app(context: ApiContext) -> ASGIApp:
     async def openapi(_request: Request) -> Response:
         return Response(document, media_type="application/json")
 
-    routes = [
+    return [
         Route("/openapi.json", openapi),
         *(
             Route(path, partial(api.answer, found), methods=list(found))
             for path, found in by_path.items()
         ),
     ]
-    handlers = cast("dict[Any, Any]", problem_handlers())
-    app = Starlette(routes=routes, exception_handlers=handlers)
-    app.router.redirect_slashes = False  # it would build its address from the Host header
-    is_secure = context.policy.base_url.lower().startswith("https:")
-    return SecurityHeaders(app, is_secure=is_secure)
 
 
 class Api:
