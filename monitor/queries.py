@@ -17,12 +17,14 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from monitor.rules.maintenance import Window, maintenance_until, read_windows
 from monitor.rules.observation import Cause
 from monitor.rules.sight import REASONS
 from monitor.rules.verdict import Verdict
+from monitor.site_history import site_history
 from monitor.tables import IncidentKind, IncidentRow, ProberRow, SightingRow, SiteRow
 from tickets.clock import Clock
-from tickets.desk.watch import SiteState, SiteView, WatchSummary, badness
+from tickets.desk.watch import SiteHistory, SiteState, SiteView, WatchSummary, badness
 from tickets.rules.message import MessageState
 from tickets.rules.ticket import OPEN_STATUSES, reference
 from tickets.rules.words import format_duration, format_instant
@@ -72,6 +74,7 @@ class Standing:
     interval: timedelta
     timeout_seconds: float
     slow_after_seconds: float
+    windows: Sequence[Window]
     sightings: Sequence[Sighting]
 
     def fresh(self, now: datetime) -> Sequence[Sighting]:
@@ -81,9 +84,15 @@ class Standing:
     def state(self, now: datetime) -> SiteState:
         """Return how the site stands at ``now``: the worst that a location has settled on.
 
-        ``unknown`` while no location that still probes has settled on anything.
+        ``unknown`` while no location that still probes has settled on anything; ``maintenance``
+        within a window, unless an incident goes on that opened before it.
         """
-        return worst_of([s.settled for s in self.fresh(now)])
+        settled = [s.settled for s in self.fresh(now)]
+        return worst_of(settled, is_in_maintenance=self.maintenance_until(now) is not None)
+
+    def maintenance_until(self, now: datetime) -> datetime | None:
+        """Return when the maintenance window ends in which ``now`` lies; None outside of one."""
+        return maintenance_until(self.windows, now)
 
 
 def is_fresh(observed_at: datetime | None, interval: timedelta, now: datetime) -> bool:
@@ -93,18 +102,26 @@ def is_fresh(observed_at: datetime | None, interval: timedelta, now: datetime) -
     )
 
 
-def worst_of(settled: Sequence[Verdict | None]) -> SiteState:
-    """Return the worst of the verdicts that are settled, ``unknown`` if none is."""
+def worst_of(settled: Sequence[Verdict | None], *, is_in_maintenance: bool = False) -> SiteState:
+    """Return the worst of the verdicts that are settled, ``unknown`` if none is.
+
+    What is neither down nor slow is in maintenance while a window lasts.
+    """
     states = [SiteState(verdict) for verdict in settled if verdict is not None]
-    return min(states, key=badness, default=SiteState.UNKNOWN)
+    worst = min(states, key=badness, default=SiteState.UNKNOWN)
+    if is_in_maintenance and worst not in {SiteState.DOWN, SiteState.SLOW}:
+        return SiteState.MAINTENANCE
+    return worst
 
 
 _SIGHTING = tuple(field.name for field in fields(Sighting))
-_SITE = tuple(f.name for f in fields(Standing) if f.name not in {"interval", "sightings"})
+_SITE = tuple(
+    f.name for f in fields(Standing) if f.name not in {"interval", "windows", "sightings"}
+)
 
 
-def list_standings(tx: Session) -> Sequence[Standing]:
-    """Return every site that is watched, in the order in which they were added."""
+def list_standings(tx: Session, *, slug: str | None = None) -> Sequence[Standing]:
+    """Return every site that is watched, or the one with ``slug``, in the order of their adding."""
     seen: dict[str, list[Sighting]] = {}
     columns = [getattr(SightingRow, name) for name in _SIGHTING]
     site_of = col(SightingRow.site)
@@ -114,20 +131,29 @@ def list_standings(tx: Session) -> Sequence[Standing]:
         .where(col(SiteRow.removed_at).is_(None))
         .order_by(site_of, col(SightingRow.location))
     )
+    if slug is not None:
+        sightings = sightings.where(site_of == slug)
     for site, *facts in tx.connection().execute(sightings):
         seen.setdefault(site, []).append(Sighting(**dict(zip(_SIGHTING, facts, strict=True))))
     sites = (
-        sa.select(*(getattr(SiteRow, name) for name in _SITE), col(SiteRow.interval_seconds))
+        sa.select(
+            *(getattr(SiteRow, name) for name in _SITE),
+            col(SiteRow.maintenance),
+            col(SiteRow.interval_seconds),
+        )
         .where(col(SiteRow.removed_at).is_(None))
         .order_by(col(SiteRow.added_at), col(SiteRow.slug))
     )
+    if slug is not None:
+        sites = sites.where(col(SiteRow.slug) == slug)
     return [
         Standing(
             **dict(zip(_SITE, facts, strict=True)),
             interval=timedelta(seconds=seconds),
+            windows=read_windows(windows or ()),
             sightings=seen.get(facts[0], ()),
         )
-        for *facts, seconds in tx.connection().execute(sites)
+        for *facts, windows, seconds in tx.connection().execute(sites)
     ]
 
 
@@ -207,6 +233,7 @@ class StoreWatch:
             sa.select(
                 col(SiteRow.slug),
                 col(SiteRow.interval_seconds),
+                col(SiteRow.maintenance),
                 col(SightingRow.settled),
                 col(SightingRow.observed_at),
             )
@@ -214,16 +241,23 @@ class StoreWatch:
             .where(col(SiteRow.removed_at).is_(None))
         )
         settled: dict[str, list[Verdict | None]] = {}
-        for slug, seconds, verdict, observed_at in tx.connection().execute(query):
+        maintained: set[str] = set()
+        for slug, seconds, windows, verdict, observed_at in tx.connection().execute(query):
             verdicts = settled.setdefault(slug, [])
+            if windows and maintenance_until(read_windows(windows), now) is not None:
+                maintained.add(slug)
             if is_fresh(observed_at, timedelta(seconds=seconds), now):
                 verdicts.append(verdict)
-        counts = Counter(worst_of(verdicts) for verdicts in settled.values())
+        counts = Counter(
+            worst_of(verdicts, is_in_maintenance=slug in maintained)
+            for slug, verdicts in settled.items()
+        )
         return WatchSummary(
             up=counts[SiteState.UP],
             slow=counts[SiteState.SLOW],
             down=counts[SiteState.DOWN],
             unknown=counts[SiteState.UNKNOWN],
+            maintenance=counts[SiteState.MAINTENANCE],
             total=len(settled),
             worst=min(counts, key=badness, default=None),
             warnings=self._warnings(tx, now),
@@ -252,12 +286,23 @@ class StoreWatch:
             self._view(standing, tickets.get(standing.slug), now) for standing in list_standings(tx)
         ]
 
+    def find_site(self, tx: Session, slug: str) -> SiteHistory | None:
+        """Return how a site stands and stood; None if no site with this slug is watched."""
+        now = self._clock.now()
+        standing = next((s for s in list_standings(tx, slug=slug)), None)
+        if standing is None:
+            return None
+        view = self._view(standing, _tickets_to_look_at(tx).get(slug), now)
+        return site_history(tx, view, standing.windows, now=now, zone=self._zone)
+
     def _view(self, standing: Standing, ticket: int | None, now: datetime) -> SiteView:
         fresh = standing.fresh(now)
         state = standing.state(now)
         probed = [s for s in standing.sightings if s.observed_at is not None]
         latest = max(probed, key=_observed_at, default=None)
         shown = next((s for s in fresh if s.settled == state), latest)
+        until = standing.maintenance_until(now) if state is SiteState.MAINTENANCE else None
+        maintained = f"until {format_instant(until, self._zone)}" if until else ""
         return SiteView(
             slug=standing.slug,
             name=standing.name,
@@ -265,9 +310,9 @@ class StoreWatch:
             client=standing.client,
             client_name=standing.client_name,
             state=state,
-            since=_since(shown, is_blind=not fresh),
+            since=None if maintained else _since(shown, is_blind=not fresh),
             last_probe_at=latest.observed_at if latest else None,
-            message=self._message(shown, is_blind=not fresh),
+            message="; ".join(filter(None, (maintained, self._message(shown, is_blind=not fresh)))),
             duration_seconds=_duration(shown) if fresh else None,
             open_ticket_reference=None if ticket is None else reference(ticket),
             interval=standing.interval,

@@ -41,6 +41,10 @@ class Horizons:
     days_until: datetime
 
 
+FINE_ONLY = Horizons(hours_until=NEVER, days_until=NEVER)
+"""Reads fine buckets alone; they reach two days back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One time bucket of a site over all its locations; ``latency`` is the histogram's counts."""
@@ -65,6 +69,19 @@ def horizons(tx: Session, zone: ZoneInfo) -> Horizons:
         hours_until=NEVER if hour is None else hour + HOUR,
         days_until=NEVER if day is None else day_of(day, zone).end,
     )
+
+
+def first_reading_at(tx: Session) -> datetime | None:
+    """Return when the oldest reading that is kept begins; None if there is none."""
+    oldest = [
+        tx.connection()
+        .execute(
+            sa.select(sa.func.min(col(ReadingRow.starts_at))).where(col(ReadingRow.span) == span)
+        )
+        .scalar()
+        for span in Span
+    ]
+    return min((at for at in oldest if at is not None), default=None)
 
 
 def read_site(

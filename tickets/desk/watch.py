@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -40,6 +40,7 @@ class WatchSummary:
     slow: int = 0
     down: int = 0
     unknown: int = 0
+    maintenance: int = 0
     total: int = 0
     worst: SiteState | None = None
     warnings: Sequence[str] = ()
@@ -68,8 +69,83 @@ class SiteView:
     interval: timedelta
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UptimeView:
+    """How long a site was how within a period; ``share`` is its uptime, from 0 to 1.
+
+    ``share`` is None when the site was never judged, and ``text`` says it for people. The share
+    counts up and slow as up; ``unknown``, ``maintenance`` and ``unwatched`` are left out of it.
+    """
+
+    share: float | None
+    text: str
+    up: timedelta
+    slow: timedelta
+    down: timedelta
+    unknown: timedelta
+    maintenance: timedelta
+    unwatched: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A stretch of time up to now, ``24 h`` or ``30 d``, and the uptime within it."""
+
+    name: str
+    uptime: UptimeView
+
+
+@dataclass(frozen=True, slots=True)
+class DayView:
+    """The uptime on one local date; None before the site was watched."""
+
+    on: date
+    uptime: UptimeView | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTimes:
+    """Within how many seconds half, and 95 of 100, of the good answers from ``at`` on came.
+
+    Both are None where there was no good answer.
+    """
+
+    at: datetime
+    median_seconds: float | None
+    slow_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentView:
+    """An incident of a site; ``ended_at`` is None while it goes on."""
+
+    state: SiteState
+    message: str
+    started_at: datetime
+    ended_at: datetime | None
+    ticket_reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteHistory:
+    """One site as its own page shows it.
+
+    ``days`` and ``answers`` begin with the oldest, ``incidents`` with the newest. ``windows`` are
+    the site's maintenance windows in words.
+    """
+
+    view: SiteView
+    slow_after_seconds: float
+    periods: Sequence[Period]
+    days: Sequence[DayView]
+    answers: Sequence[AnswerTimes]
+    answers_every: timedelta
+    incidents: Sequence[IncidentView]
+    windows: Sequence[str]
+
+
 class Watch(Protocol):
-    """Reads how the sites stand; both run inside the read transaction ``tx`` of a page."""
+    """Reads how the sites stand; all run inside the read transaction ``tx`` of a page."""
 
     def summary(self, tx: Session) -> WatchSummary:
         """Count the sites by state."""
@@ -77,4 +153,8 @@ class Watch(Protocol):
 
     def list_sites(self, tx: Session) -> Sequence[SiteView]:
         """Return every site that is watched, in any order."""
+        ...
+
+    def find_site(self, tx: Session, slug: str) -> SiteHistory | None:
+        """Return how a site stands and stood; None if no site with this slug is watched."""
         ...
