@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock upgrade fmt lint lint-style lint-types lint-imports lint-names test bench run demo check clean
+.PHONY: help setup lock upgrade fmt lint lint-style lint-types lint-imports lint-names test faults bench run demo check clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)$$/make \1|\2/p' Makefile | \
@@ -56,6 +56,9 @@ lint-names: $(READY)
 test: $(READY) ## run every test; those that start and kill the whole service come last, by themselves
 	$(BIN)/python -m pytest --ignore=tests/system
 	$(BIN)/python -m pytest tests/system
+
+faults: $(READY) ## stage our own faults on the real service: ten minutes, no part of the tests
+	$(BIN)/python -m pytest tests/faults --override-ini=python_files='fault_*.py' -p no:randomly --capture=no
 
 bench: $(READY) ## measure; no part of the tests
 	$(BIN)/python -m pytest tests/bench --override-ini=python_files='bench_*.py' -p no:randomly --timeout=0 --capture=no

@@ -20,6 +20,7 @@ from monitor.prober import Prober
 from monitor.readings import Document, Readings, load_sightings, seen_at, store_changes
 from monitor.readings.buckets import Bucket
 from monitor.readings.rows import add_buckets
+from monitor.roles.descriptors import affordable
 from monitor.roles.lookout import Lookout, cycle_seconds
 from monitor.rules.streak import Streak
 from monitor.rules.verdict import Verdict
@@ -116,7 +117,7 @@ class ProberRole:
             readings=readings,
             record=record,
             clock=clock,
-            concurrency=settings.probing.concurrency,
+            concurrency=affordable(settings.probing.concurrency),
             wait=asyncio.sleep,
         )
         lookout = Lookout(
