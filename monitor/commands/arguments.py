@@ -158,7 +158,10 @@ def _add_looks(group: Group) -> None:
         help="seconds beyond which an answer is slow",
     )
     probe.add_argument(
-        "--keyword", metavar="TEXT", type=kinds.text, help="text that must occur in the page"
+        "--keyword",
+        metavar="TEXT",
+        type=kinds.text,
+        help="text that must occur in the page; re2:... is a pattern",
     )
     probe.add_argument("--ca", metavar="FILE", help="PEM file of the authorities to trust instead")
     probe.add_argument(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from monitor.canary import Canaries
 from monitor.commands.surroundings import Surroundings, WrongUsage
+from monitor.keywords import keyword_fault
 from monitor.logs import set_up_logs
 from monitor.probe_report import probe_report, probe_text
 from monitor.prober import Prober
@@ -125,6 +126,9 @@ def _with_flags(site: Site, arguments: Namespace) -> Site:
     if arguments.slow_after is not None:
         site = replace(site, slow_after=timedelta(seconds=arguments.slow_after))
     if arguments.keyword is not None:
+        fault = keyword_fault(arguments.keyword)
+        if fault is not None:
+            raise WrongUsage(f"--keyword {shown(arguments.keyword)} {fault}")
         site = replace(site, keyword=arguments.keyword)
     if arguments.ca is not None:
         _check_readable(arguments.ca)

@@ -127,11 +127,15 @@ def _keyword_fault(
     if site.has_patterns and len(text) > _MOST_MATCHED:
         text, where = text[:_MOST_MATCHED], f"the first {_MOST_MATCHED:,} characters of the page"
     if site.keyword is not None and not contains(site.keyword, text):
-        verb = "has nothing that matches" if is_pattern(site.keyword) else "lacks the words"
-        return Cause.KEYWORD_MISSING, f"{where} {verb} {_quoted(site.keyword)}"
+        words = _quoted(site.keyword)
+        if is_pattern(site.keyword):
+            return Cause.KEYWORD_MISSING, f"nothing in {where} matches {words}"
+        return Cause.KEYWORD_MISSING, f"{where} lacks the words {words}"
     if site.keyword_absent is not None and contains(site.keyword_absent, text):
-        verb = "has something that matches" if is_pattern(site.keyword_absent) else "has the words"
-        return Cause.KEYWORD_PRESENT, f"the page {verb} {_quoted(site.keyword_absent)}"
+        words = _quoted(site.keyword_absent)
+        if is_pattern(site.keyword_absent):
+            return Cause.KEYWORD_PRESENT, f"something in the page matches {words}"
+        return Cause.KEYWORD_PRESENT, f"the page has the words {words}"
     return None, ""
 
 
