@@ -20,7 +20,8 @@ KEPT = 120.0
 class LoopLag:
     """Looks at the clock ten times a second and remembers when it came late.
 
-    A suspended process comes late too: the lag then is as long as the suspension.
+    A suspended process comes late too: the lag then is as long as the suspension. ``worst`` is the
+    longest lag ever seen, in seconds.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -28,6 +29,7 @@ class LoopLag:
         self._late: deque[tuple[float, float]] = deque()
         self._expected = clock.monotonic()
         self._timer: asyncio.TimerHandle | None = None
+        self.worst = 0.0
 
     def start(self) -> None:
         """Begin to look; needs a running event loop."""
@@ -51,6 +53,7 @@ class LoopLag:
     def _look(self) -> None:
         now = self._clock.monotonic()
         lag = now - self._expected
+        self.worst = max(self.worst, lag)
         if lag > NOTED:
             self._late.append((now, lag))
         while self._late and self._late[0][0] < now - KEPT:

@@ -145,7 +145,7 @@ class ProberRole:
                     fence=fence,
                     now=clock.now(),
                     ticked_at=ticker.ticked_at,
-                    figures=ticker.figures.document(),
+                    figures=ticker.figures.document() | {"worst_lag": round(lag.worst, 3)},
                 )
             )
 
