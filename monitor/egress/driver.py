@@ -41,6 +41,7 @@ class Driver:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._selector = selectors.DefaultSelector()
+        self._watched: dict[int, int] = {}
         self._ready: list[tuple[int, int]] = []
         self._waiting: dict[pycurl.Curl, asyncio.Future[Ending]] = {}
         self._alarm: asyncio.TimerHandle | None = None
@@ -77,15 +78,19 @@ class Driver:
 
     def _watch(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
         """Hear from libcurl what to watch on a socket; called inside its own functions."""
-        is_watched = descriptor in self._selector.get_map()
         events = _EVENTS.get(what)  # none for POLL_NONE and POLL_REMOVE
+        watched_for = self._watched.get(descriptor)
+        if events == watched_for:
+            return
         if events is None:
-            if is_watched:
-                self._selector.unregister(descriptor)
-        elif is_watched:
-            self._selector.modify(descriptor, events)
-        else:
+            del self._watched[descriptor]
+            self._selector.unregister(descriptor)
+            return
+        self._watched[descriptor] = events
+        if watched_for is None:
             self._selector.register(descriptor, events)
+        else:
+            self._selector.modify(descriptor, events)
 
     def _set_timer(self, milliseconds: int) -> None:
         """Hear from libcurl when to call it next; a timer that is early enough is left alone."""
@@ -120,14 +125,13 @@ class Driver:
         Many handshakes that come at once would otherwise hold up all else for their sum. Who is
         left over is served first the next time.
         """
-        watched = self._selector.get_map()
         if not self._ready:
             self._ready = [(key.fd, events) for key, events in self._selector.select(0)]
             self._ready.reverse()
         until = self._loop.time() + _TURN_SECONDS
         while self._ready and self._loop.time() < until:
             descriptor, events = self._ready.pop()
-            if descriptor in watched:  # serving one socket may have closed another
+            if descriptor in self._watched:  # serving one socket may have closed another
                 bits = (pycurl.CSELECT_IN if events & selectors.EVENT_READ else 0) | (
                     pycurl.CSELECT_OUT if events & selectors.EVENT_WRITE else 0
                 )

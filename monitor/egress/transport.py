@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 
 import certifi
@@ -270,6 +271,7 @@ class CurlTransport(httpx.AsyncBaseTransport):
         return Exchange(self._exchanges_made, ca_bundle=self._ca_bundle, clock=clock)
 
 
+@lru_cache(maxsize=1024)  # most lines are the same for all sites
 def _header_line(name: bytes, value: bytes) -> bytes:
     if not _HEADER_NAME.fullmatch(name) or _CONTROL.search(value):
         raise httpx.LocalProtocolError(f"the header {name!r} cannot be sent as it stands")

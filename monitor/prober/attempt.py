@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from http import HTTPStatus
 
 from monitor.egress import EgressFailed, ProbeCookies, Terms, Transcript
@@ -15,6 +16,7 @@ from monitor.rules.redirect import MOST_REDIRECTS, REDIRECTS, find_target, may_h
 from monitor.rules.site import Site
 
 _MOST_DIGITS = 18
+_USUAL_HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "Connection": "close"}
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -72,13 +74,10 @@ class Attempt:
 
         ``host`` is the Host header: host and port as the request carries them.
         """
-        headers = {
-            "Host": host,
-            "User-Agent": self.site.user_agent,
-            "Accept": "*/*",
-            "Accept-Encoding": "gzip, deflate",
-            "Connection": "close",
-        }
+        cookies = self.cookies.header_for(url)
+        if not self.site.headers and self.site.basic_auth is None and not cookies:
+            return [(b"Host", host.encode()), *_plain_headers(self.site.user_agent)]
+        headers = {"Host": host, "User-Agent": self.site.user_agent, **_USUAL_HEADERS}
         if may_have_credentials(self.site.url, url):
             named = {name.lower(): name for name in headers}
             for name, value in self.site.headers.items():
@@ -87,7 +86,6 @@ class Attempt:
                 auth = self.site.basic_auth
                 token = b64encode(f"{auth.username}:{auth.password}".encode()).decode()
                 headers["Authorization"] = f"Basic {token}"
-        cookies = self.cookies.header_for(url)
         if cookies:
             own = headers.pop("Cookie", "")
             headers["Cookie"] = f"{own}; {cookies}" if own else cookies
@@ -212,6 +210,13 @@ def _number_in(length: str) -> int | None:
     """Return the number that a Content-Length names; None for none, or one beyond all bodies."""
     is_number = length.isascii() and length.isdecimal() and len(length) <= _MOST_DIGITS
     return int(length) if is_number else None
+
+
+@lru_cache(maxsize=64)
+def _plain_headers(user_agent: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Return what follows the Host header for a site that adds nothing; nearly all are such."""
+    headers = {"User-Agent": user_agent, **_USUAL_HEADERS}
+    return tuple((name.encode(), _encode(value)) for name, value in headers.items())
 
 
 def _encode(value: str) -> bytes:
