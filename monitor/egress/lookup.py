@@ -1,8 +1,8 @@
 """Names to addresses: the system's own lookup in threads of our own, so that one hangs alone.
 
 The system's lookup can be neither awaited nor cancelled. It therefore runs in daemon threads that
-nothing else uses and nobody waits for at exit; each name that hangs holds one of them, and whoever
-asks for the same name meanwhile waits for the same answer. libcurl's own threads are not used: they
+nothing else uses and nobody waits for at exit; each name that hangs holds one of them or two, and
+whoever asks for the same name meanwhile waits for the same answer. libcurl's own threads are not used: they
 are twenty, so that twenty hanging names would stop every other.
 """
 
@@ -45,6 +45,7 @@ class _Question:
     host: str
     family: int | None
     is_begun: bool = False
+    is_second: bool = False
     waiting: list[asyncio.Future[tuple[str, ...]]] = field(
         default_factory=list[asyncio.Future[tuple[str, ...]]]
     )
@@ -79,6 +80,9 @@ class NameLookup:
         question = self._under_way.get((host, family))
         if question is None:
             question = self._ask(host, family)
+        elif self._may_ask_anew(question):
+            question = self._ask(host, family)
+            question.is_second = True
         answer: asyncio.Future[tuple[str, ...]] = self._loop.create_future()
         question.waiting.append(answer)
         alarm = self._loop.call_at(deadline, _give_up, question, answer)
@@ -94,6 +98,19 @@ class NameLookup:
         self._is_closed = True
         for _ in range(self._threads):
             self._questions.put(None)
+
+    def _may_ask_anew(self, question: _Question) -> bool:
+        """Tell whether a second look may have a lookup of its own beside one that hangs.
+
+        Whoever waited for the first has given up, so its answer, if it still comes, is stale. Two a
+        name at most, and only while threads are plenty: those of other names come first.
+        """
+        return (
+            question.is_begun
+            and not question.waiting
+            and not question.is_second
+            and self._threads < self._most_threads // 2
+        )
 
     def _ask(self, host: str, family: int | None) -> _Question:
         if not self._idle.acquire(blocking=False) and self._threads < self._most_threads:
@@ -142,7 +159,9 @@ class NameLookup:
         self._threads -= 1
 
     def _settle(self, question: _Question, answer: tuple[str, ...] | LookupFailed) -> None:
-        self._under_way.pop((question.host, question.family), None)
+        key = question.host, question.family
+        if self._under_way.get(key) is question:
+            del self._under_way[key]
         for waiting in question.waiting:
             if waiting.done():
                 continue

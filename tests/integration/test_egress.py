@@ -268,6 +268,44 @@ async def test_who_asks_for_a_name_under_way_gets_its_answer(gate: threading.Eve
     lookup.close()
 
 
+async def test_a_second_look_does_not_wait_for_the_lookup_that_the_first_gave_up(
+    gate: threading.Event,
+) -> None:
+    asked: list[str] = []
+
+    def system_lookup(host: str, _family: int) -> Sequence[str]:
+        asked.append(host)
+        if len(asked) == 1:
+            gate.wait()
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return ["192.0.2.1"]
+
+    lookup = NameLookup(system_lookup=system_lookup)
+    with pytest.raises(LookupFailed) as failed:
+        await lookup.find_addresses("a.test", family=None, deadline=soon())
+    assert failed.value.cause is Cause.DNS_TIMEOUT
+    assert await lookup.find_addresses("a.test", family=None, deadline=soon(5)) == ("192.0.2.1",)
+    gate.set()
+    assert await lookup.find_addresses("a.test", family=None, deadline=soon(5)) == ("192.0.2.1",)
+    lookup.close()
+
+
+async def test_a_name_that_hangs_takes_two_threads_at_most(gate: threading.Event) -> None:
+    asked: list[str] = []
+
+    def system_lookup(host: str, _family: int) -> Sequence[str]:
+        asked.append(host)
+        gate.wait()
+        return ["192.0.2.1"]
+
+    lookup = NameLookup(system_lookup=system_lookup)
+    for _ in range(4):
+        with pytest.raises(LookupFailed):
+            await lookup.find_addresses("a.test", family=None, deadline=soon())
+    assert asked == ["a.test", "a.test"]
+    lookup.close()
+
+
 async def test_when_every_thread_hangs_the_fault_is_ours(gate: threading.Event) -> None:
     def system_lookup(host: str, _family: int) -> Sequence[str]:
         gate.wait()
