@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from monitor.canary import Canaries
+from monitor.commands.probe_page import USUAL_COLUMNS, Paper, knows_shapes, write_probe
+from monitor.commands.screen import Screen
 from monitor.commands.surroundings import Surroundings, WrongUsage
 from monitor.keywords import keyword_fault
 from monitor.logs import set_up_logs
-from monitor.probe_report import probe_report, probe_text
+from monitor.probe_report import probe_report
 from monitor.prober import Prober
 from monitor.rules.address import why_not_global
 from monitor.rules.observation import Observation
@@ -50,15 +53,30 @@ def probe(surroundings: Surroundings, arguments: Namespace) -> int:
     if arguments.json:
         screen.document(probe_report(observation, judgement))
     else:
-        text = probe_text(
+        write_probe(
+            screen,
             observation,
             judgement,
-            environment=surroundings.environ,
-            encoding=screen.output.encoding or "utf-8",
-            is_terminal=screen.has_colour,
+            slow_after=site.slow_after,
+            paper=Paper(
+                columns=_columns_of(screen, surroundings.environ),
+                has_shapes=knows_shapes(screen.output.encoding),
+            ),
         )
-        screen.text(text, is_coloured=True)
     return _EXIT_CODES[judgement.verdict]
+
+
+def _columns_of(screen: Screen, environ: Mapping[str, str]) -> int | None:
+    """Return the width of the terminal that the output goes to; None if it goes elsewhere."""
+    if not screen.output.isatty():
+        return None
+    named = environ.get("COLUMNS", "")
+    if named.isascii() and named.isdigit() and int(named[:6]) > 0:
+        return int(named[:6])
+    try:
+        return os.get_terminal_size(screen.output.fileno()).columns or USUAL_COLUMNS
+    except OSError:
+        return USUAL_COLUMNS
 
 
 async def _look(site: Site, canaries: Sequence[str], *, clock: Clock) -> Observation:
