@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import warnings
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, cast
 
 import structlog
@@ -34,7 +37,9 @@ WORKERS = 4
 MAX_TEXT = 400
 """Longest text, in characters: a gateway to SMS cuts or charges what is longer."""
 
-_EXAMPLES = "discord, gotify, msteams, ntfy, ntfys, pover, signal, slack, tgram or twilio"
+_LOADING = threading.Lock()
+
+_EXAMPLES = "discord, ntfy, ntfys, pover, signal, slack, tgram, twilio or workflows (Teams)"
 
 
 class PushChannel:
@@ -158,7 +163,7 @@ def find_fault(url: str) -> str | None:
 
 
 def _send(url: str, letter: Letter, facts: Mapping[str, Any], app_name: str) -> bool:
-    """Hand one message to its service and tell whether it took it; blocks, so run it in a thread."""
+    """Hand one message to its service and tell whether it took it; blocks."""
     plugin = _plugin(url, app_name)
     if plugin is None:
         return False
@@ -182,10 +187,19 @@ def _plugin(url: str, app_name: str) -> Any:
     return apprise.Apprise.instantiate(url, asset=asset)
 
 
+@cache
 def _apprise() -> Any:
-    """Import apprise, with its log and that of its HTTP library silenced: both may show a URL."""
-    import apprise
+    """Import apprise with all its plugins.
 
+    Its log and that of its HTTP library are silenced, for both may show a URL, and so is what its
+    plugins say of themselves while they load.
+    """
+    with _LOADING, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import apprise
+        from apprise.manager_plugins import NotificationManager
+
+        NotificationManager().load_modules()
     logging.getLogger("apprise").disabled = True
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     return cast("Any", apprise)

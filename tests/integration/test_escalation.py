@@ -146,7 +146,7 @@ def test_two_sweepers_at_once_tell_once(store: Store) -> None:
         due = mine.read(lambda tx: list_running_out(tx, POLICY, after(46)))
         barrier.wait(10)
         for ticket_id in due:
-            mine.write(lambda tx: escalate(tx, POLICY, ticket_id, at=after(46)))
+            mine.write(lambda tx, id_=ticket_id: escalate(tx, POLICY, id_, at=after(46)))
 
     threads = [threading.Thread(target=pass_over, args=(one,)) for one in (store, other)]
     for thread in threads:
@@ -168,9 +168,7 @@ async def test_a_relapse_escalates_its_new_promise(store: Store) -> None:
             tx, POLICY, ref, cause="A full disk", done="More disk", actor=sam, at=after(31)
         )
     )
-    store.write(
-        lambda tx: actions.reopen(tx, POLICY, ref, reason="Again", actor=sam, at=after(60))
-    )
+    store.write(lambda tx: actions.reopen(tx, POLICY, ref, reason="Again", actor=sam, at=after(60)))
     await sweep(store, POLICY, now=after(90))
     assert [percent for _, _, percent in told(store) if percent] == [50, 50, 50]
 

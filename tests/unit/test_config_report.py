@@ -181,3 +181,15 @@ def test_what_show_prints_is_a_configuration_that_means_the_same(path: Path):
     before = load(path, environ={})
     for section in ("agency", "store", "web", "support", "probing", "incidents", "mail"):
         assert getattr(again, section) == getattr(before, section)
+
+
+def test_a_channel_that_apprise_does_not_know_is_a_fault_with_its_line(path: Path):
+    text = AGENCY + "staff_channels:\n  duty: ['mailto:a@b.co']\n  lead: ['slak://geheim/b']\n"
+    path.touch(mode=0o600)
+    code, report = check(path, text)
+    assert code == 1
+    fault, count = report.split("\n")
+    assert fault.startswith(f"{path}:4: staff_channels.lead[0]: slak is no service that apprise")
+    assert "did you mean slack?" in fault
+    assert count == "1 fault"
+    assert "geheim" not in report

@@ -71,16 +71,16 @@ def due(
         ("2026-12-23T16:30", "2027-01-04T09:00", 50),
     ],
 )
-def test_steps_fall_due_in_support_hours_only(
-    started: str, now: str, percent: int | None
-) -> None:
+def test_steps_fall_due_in_support_hours_only(started: str, now: str, percent: int | None) -> None:
     found = due(started, at(now))
     assert (found.percents[-1] if found else None) == percent
 
 
 def test_a_promise_in_support_days_is_counted_on_the_same_calendar() -> None:
     # Two support days from Thursday 10:00 end on Monday 10:00; half of them on Friday 10:00.
-    assert due("2026-03-05T10:00", at("2026-03-06T10:00") - MOMENT, priority=Priority.NORMAL) is None
+    assert (
+        due("2026-03-05T10:00", at("2026-03-06T10:00") - MOMENT, priority=Priority.NORMAL) is None
+    )
     found = due("2026-03-05T10:00", at("2026-03-06T10:00"), priority=Priority.NORMAL)
     assert found == Escalation(percents=(50,), tell=(DUTY,))
 

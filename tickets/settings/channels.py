@@ -83,9 +83,8 @@ class StaffChannels(Section):
     duty: tuple[ChannelUrl, ...] = Field(
         default=(),
         description="Who is told at once of every new incident, and as support.escalate says: "
-        "mailto://ADDRESS, or an apprise URL for Slack, Teams, ntfy, SMS and others. Keep URLs with "
-        "tokens out of the file: set FETTLE_STAFF_CHANNELS__DUTY__0_FILE, or without _FILE, and so "
-        "on with 1.",
+        "mailto://ADDRESS, or an apprise URL for Slack, Teams, ntfy, SMS and others. Keep URLs out "
+        "of the file that hold tokens: set FETTLE_STAFF_CHANNELS__DUTY__0_FILE, and so on.",
     )
     lead: tuple[ChannelUrl, ...] = Field(
         default=(), description="Who is told as support.escalate says; written like duty."
