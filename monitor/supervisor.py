@@ -24,7 +24,6 @@ from typing import Protocol, TextIO
 import structlog
 
 from monitor.logs import set_up_logs
-from monitor.migrations import upgrade
 from monitor.service import Role, prepare_store
 from monitor.settings import Settings
 from monitor.settings.load import load
@@ -236,6 +235,8 @@ def _make_role(
 
 def prepare(settings: Settings, *, location: str, clock: Clock) -> None:
     """Bring the store's schema up to date and its sites in line with the settings."""
+    from monitor.migrations import upgrade  # its library need not stand in memory beside the probes
+
     store = Store(settings.store.url)
     try:
         upgrade(store)
