@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
 
@@ -18,11 +19,14 @@ from tickets.clock import Clock
 from tickets.errors import Fault, Misconfigured
 from tickets.holidays import build_support_hours, calendar_years
 from tickets.outbox import Recipient, staff_recipient, staff_service
-from tickets.policy import ClientContacts, ClientProfile, Policy, SiteName
+from tickets.policy import ClientContacts, ClientPromises, ClientProfile, Policy, SiteName
 from tickets.rules.escalation import StaffChannel
+from tickets.rules.hours import SupportHours
 from tickets.rules.notice import Audience
 from tickets.rules.promise import deadline
 from tickets.rules.ticket import Priority
+from tickets.settings.overrides import support_of
+from tickets.settings.support import SupportSettings
 from tickets.store import Store
 
 
@@ -60,15 +64,8 @@ def build_policy(settings: Settings, *, clock: Clock) -> Policy:
     agency = settings.agency
     now = clock.now()
     first_year, last_year = calendar_years(now.astimezone(agency.zone).date())
-    try:
-        hours = build_support_hours(
-            settings.support, agency.timezone, first_year=first_year, last_year=last_year
-        )
-        for target in settings.support.response.targets().values():
-            deadline(hours, target, now)
-    except ValueError as error:
-        fault = Fault(file="configuration", line=None, key="support", message=str(error))
-        raise Misconfigured([fault]) from error
+    calendars = _Calendars(settings, first_year=first_year, last_year=last_year)
+    hours = calendars.of(settings.support, key="support", now=now)
     return Policy(
         agency_name=agency.name,
         zone=agency.zone,
@@ -76,6 +73,7 @@ def build_policy(settings: Settings, *, clock: Clock) -> Policy:
         base_url=settings.web.base_url,
         hours=hours,
         targets=settings.support.response.targets(),
+        promises=MappingProxyType(calendars.of_clients(now=now)),
         update_every=settings.support.update_every[Priority.CRITICAL],
         escalation=settings.support.escalation(),
         duty=_staff(settings, StaffChannel.DUTY),
@@ -91,6 +89,54 @@ def _profile(client: MonitoredClient) -> ClientProfile:
         sites=tuple(SiteName(site.slug, site.name, site.url) for site in client.sites),
         allowance=None if client.allowance is None else client.allowance.allowance(),
     )
+
+
+class _Calendars:
+    """Builds the calendar of the agency and of each client that has its own; equal ones once."""
+
+    def __init__(self, settings: Settings, *, first_year: int, last_year: int) -> None:
+        self._settings = settings
+        self._years = first_year, last_year
+        self._built: list[tuple[SupportSettings, SupportHours]] = []
+
+    def of(self, support: SupportSettings, *, key: str, now: datetime) -> SupportHours:
+        """Return the calendar of ``support``, which stands below ``key``.
+
+        Raises ``Misconfigured`` when it has no deadline for a ticket that opens at ``now``.
+        """
+        first_year, last_year = self._years
+        try:
+            hours = self._find(support) or build_support_hours(
+                support,
+                self._settings.agency.timezone,
+                first_year=first_year,
+                last_year=last_year,
+            )
+            for target in support.response.targets().values():
+                deadline(hours, target, now)
+        except ValueError as error:
+            fault = Fault(file="configuration", line=None, key=key, message=str(error))
+            raise Misconfigured([fault]) from error
+        self._built.append((support, hours))
+        return hours
+
+    def of_clients(self, *, now: datetime) -> dict[str, ClientPromises]:
+        """Return the calendar and the targets of each client with an agreement of its own."""
+        found: dict[str, ClientPromises] = {}
+        for number, client in enumerate(self._settings.clients):
+            if client.support is None:
+                continue
+            support = support_of(self._settings.support, client.support)
+            hours = self.of(support, key=f"clients[{number}].support", now=now)
+            found[client.slug] = ClientPromises(hours=hours, targets=support.response.targets())
+        return found
+
+    def _find(self, support: SupportSettings) -> SupportHours | None:
+        wanted = (support.hours, support.holidays, support.closures)
+        for built, hours in self._built:
+            if (built.hours, built.holidays, built.closures) == wanted:
+                return hours
+        return None
 
 
 def _staff(settings: Settings, channel: StaffChannel) -> tuple[Recipient, ...]:

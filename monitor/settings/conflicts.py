@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
 from monitor.rules.address import why_blocked
 from monitor.settings import Settings
 from monitor.settings.site import SiteSettings
@@ -16,6 +18,7 @@ from tickets.addresses import literal_address, url_host
 from tickets.holidays import NO_COUNTRY, public_holidays
 from tickets.quantities import duration_text
 from tickets.rules.closure import parse_closure
+from tickets.settings.overrides import support_of
 from tickets.settings.support import HolidaySettings, SupportSettings
 
 Path = tuple[str | int, ...]
@@ -32,7 +35,7 @@ class Conflict(NamedTuple):
 
 def find_conflicts(settings: Settings) -> Iterator[Conflict]:
     """Yield every contradiction in ``settings``, in the order of the file's sections."""
-    yield from _support_conflicts(settings.support)
+    yield from _agreement_conflicts(settings)
     yield from _address_conflicts(settings)
     yield from _identity_conflicts(settings)
     for path, site in list_placed_sites(settings):
@@ -45,6 +48,25 @@ def list_placed_sites(settings: Settings) -> Iterator[tuple[Path, SiteSettings]]
     for number, client in enumerate(settings.clients):
         for index, site in enumerate(client.sites):
             yield ("clients", number, "sites", index), site
+
+
+def _agreement_conflicts(settings: Settings) -> Iterator[Conflict]:
+    """Yield what is wrong with the agency's support, and what clients' overrides make wrong."""
+    told = list(_support_conflicts(settings.support))
+    yield from told
+    for number, client in enumerate(settings.clients):
+        at: Path = ("clients", number)
+        try:
+            support = support_of(settings.support, client.support)
+        except ValidationError as error:
+            for each in error.errors(include_url=False, include_input=False):
+                message = each["msg"].removeprefix("Value error, ")
+                yield Conflict((*at, "support", *each["loc"]), message)
+            continue
+        if client.support is not None:
+            for path, message in _support_conflicts(support):
+                if (path, message) not in told:
+                    yield Conflict((*at, *path), message)
 
 
 def _support_conflicts(support: SupportSettings) -> Iterator[Conflict]:

@@ -52,6 +52,11 @@ _SMALLEST = {
             "slug": "client",
             "name": "-",
             "contacts": [{"name": "-", "email": "contact@client.invalid"}],
+            "support": {
+                "holidays": {"add": [{"date": "2026-06-15", "name": "-"}]},
+                "closures": [{"name": "-", "from": "12-24", "to": "01-01"}],
+                "response": {"critical": {}, "normal": {}, "low": {}},
+            },
             "sites": [
                 {
                     "slug": "site",

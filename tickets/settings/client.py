@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from tickets.rules.allowance import Allowance
+from tickets.settings.overrides import SupportOverrides
 from tickets.settings.types import WHOLE, Flag, Line, MailAddress, Section, Slug
 
 
@@ -62,6 +63,10 @@ class ClientSettings(Section):
     name: Line = Field(description="The client's name, as people say it.")
     contacts: Annotated[tuple[ContactSettings, ...], AfterValidator(_no_twins)] = Field(
         default=(), description="Who is told at the client."
+    )
+    support: SupportOverrides | None = Field(
+        default=None,
+        description="What the client's agreement says in place of support; by default nothing.",
     )
     allowance: AllowanceSettings | None = Field(
         default=None, description="Work included each month; without it nothing is measured."

@@ -55,10 +55,14 @@ def _country(text: str) -> str:
     return NO_COUNTRY if text.lower() == NO_COUNTRY else text.upper()
 
 
+Country = Annotated[str, AfterValidator(_country)]
+"""A country by its ISO 3166 code, or ``none``."""
+
+
 class HolidaySettings(Section):
     """Public holidays: local dates without support hours."""
 
-    country: Annotated[str, AfterValidator(_country)] = Field(
+    country: Country = Field(
         default="GB",
         description="Country whose public holidays count, as two letters (ISO 3166); none for no "
         "public holidays.",
