@@ -1,4 +1,6 @@
-"""Says when a ticket must be answered and why: the text and JSON of ``fettle deadline``.
+"""Says when a ticket must be answered and why, and what support time passed between two instants.
+
+The text and JSON of ``fettle deadline`` and ``fettle hours elapsed``.
 
 The desk asks the same functions for the "why?" of a stored deadline.
 """
@@ -6,13 +8,13 @@ The desk asks the same functions for the "why?" of a stored deadline.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tickets.addresses import shown
 from tickets.errors import Refused
 from tickets.quantities import duration_text
-from tickets.rules.hours import Counted, OutOfReach, SupportHours
+from tickets.rules.hours import Counted, Explanation, OutOfReach, SkippedDay, SupportHours
 from tickets.rules.localtime import instant_of
 from tickets.rules.promise import CountedIn, Deadline, MetBy, ResponseTarget, deadline
 from tickets.rules.ticket import Priority
@@ -79,6 +81,61 @@ def explain_deadline(
         raise Refused(f"no deadline can be given: {error}") from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElapsedReport:
+    """The support time between two instants, ready to be shown."""
+
+    start: datetime
+    end: datetime
+    elapsed: timedelta
+    zone: ZoneInfo
+    explanation: Explanation
+
+    def document(self) -> dict[str, object]:
+        """Return the object that ``fettle hours elapsed --json`` prints."""
+        return {
+            "from": self.start.astimezone(self.zone).isoformat(),
+            "to": self.end.astimezone(self.zone).isoformat(),
+            "elapsed_seconds": self.elapsed.total_seconds(),
+            "skipped": [
+                {"date": day.on.isoformat(), "why": day.why} for day in self.explanation.skipped
+            ],
+        }
+
+    def text(self, *, explain: bool = False) -> str:
+        """Return what ``fettle hours elapsed`` prints, without a final newline."""
+        span = f"{format_instant(self.start, self.zone)} to {format_instant(self.end, self.zone)}"
+        lines = [f"{format_hours(self.elapsed)} of support time", span]
+        if explain:
+            counted = [_counted_line(one, self.zone) for one in self.explanation.counted]
+            lines += ["", "Counted", *counted]
+            if self.explanation.skipped:
+                lines += ["Skipped", *map(_skipped_line, self.explanation.skipped)]
+        return "\n".join(lines)
+
+
+def explain_elapsed(hours: SupportHours, start: datetime, end: datetime) -> ElapsedReport:
+    """Return the support time from ``start`` to ``end`` (aware, any zone).
+
+    Raises ``Refused`` if ``end`` lies before ``start`` or the calendar does not reach them.
+    """
+    if end < start:
+        raise Refused(
+            f"{format_instant(end, hours.zone)} lies before {format_instant(start, hours.zone)}; "
+            "the end must not lie before the start"
+        )
+    try:
+        return ElapsedReport(
+            start=start,
+            end=end,
+            elapsed=hours.elapsed(start, end),
+            zone=hours.zone,
+            explanation=hours.explain(start, end),
+        )
+    except OutOfReach as error:
+        raise Refused(f"no time can be counted: {error}") from error
+
+
 def explanation_lines(given: Deadline) -> list[str]:
     """Return why a deadline is when it is: what counted, with a running total, and what did not."""
     zone = ZoneInfo(given.timezone)
@@ -89,8 +146,12 @@ def explanation_lines(given: Deadline) -> list[str]:
     if given.target.counted_in is CountedIn.SUPPORT_DAYS:
         lines.append(f"  that is {describe_target(given.target)}")
     if given.skipped:
-        lines += ["Skipped", *(f"  {_column(day.on)}  {day.why}" for day in given.skipped)]
+        lines += ["Skipped", *map(_skipped_line, given.skipped)]
     return lines
+
+
+def _skipped_line(day: SkippedDay) -> str:
+    return f"  {_column(day.on)}  {day.why}"
 
 
 def _counted_line(one: Counted, zone: ZoneInfo) -> str:

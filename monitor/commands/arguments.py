@@ -190,6 +190,27 @@ def _add_looks(group: Group) -> None:
     deadline.add_argument(
         "--explain", action="store_true", help="list what counted and the days skipped"
     )
+    hours = add_group(group, "hours", does="count support time")
+    elapsed = add_leaf(
+        hours,
+        "elapsed",
+        ("promises", "tell_elapsed"),
+        does="tell the support time between two instants",
+        example="fettle hours elapsed --from 2026-12-23T16:00 --to 2027-01-04T10:00",
+        has_json=True,
+    )
+    for name, place in (("--from", "start"), ("--to", "end")):
+        elapsed.add_argument(
+            name,
+            dest=place,
+            metavar="INSTANT",
+            required=True,
+            help="ISO 8601; without an offset it is local time in the agency's zone",
+        )
+    elapsed.add_argument("--client", metavar="SLUG", help="the client whose calendar counts")
+    elapsed.add_argument(
+        "--explain", action="store_true", help="list what counted and the days skipped"
+    )
     sites = add_group(group, "sites", does="look at the sites that are watched")
     add_leaf(
         sites,

@@ -32,9 +32,7 @@ class HolidayOverrides(Section):
     country: Country | None = Field(
         default=None, description="As support.holidays.country, with a calendar of its own."
     )
-    subdivision: str | None = Field(
-        default=None, description="As support.holidays.subdivision."
-    )
+    subdivision: str | None = Field(default=None, description="As support.holidays.subdivision.")
     add: tuple[ExtraHoliday, ...] | None = Field(
         default=None, description="In place of support.holidays.add."
     )
