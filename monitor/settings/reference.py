@@ -57,6 +57,7 @@ _SMALLEST = {
                 "closures": [{"name": "-", "from": "12-24", "to": "01-01"}],
                 "response": {"critical": {}, "normal": {}, "low": {}},
             },
+            "allowance": {"hours_per_month": 1},
             "sites": [
                 {
                     "slug": "site",
