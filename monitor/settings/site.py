@@ -218,7 +218,7 @@ class SiteSettings(Section):
     keyword: Keyword | None = Field(
         default=None,
         description="Text that must occur in the page; without it the site is down. What begins "
-        'with re2: is a pattern of RE2, such as "re2:(?i)add to (basket|cart)".',
+        'with re2: is a pattern of RE2, such as "re2:(?i)[0-9]+ rooms? free".',
     )
     keyword_absent: Keyword | None = Field(
         default=None,
