@@ -105,10 +105,10 @@ def uptime_view(uptime: Uptime) -> UptimeView:
 
 
 def window_words(window: Window, zone: ZoneInfo) -> str:
-    """Return a maintenance window in words, ``sun 02:00 to 04:00``."""
+    """Return a maintenance window in words, ``Sun 02:00 to 04:00``."""
     if isinstance(window, DatedWindow):
         return f"{format_instant(window.start, zone)} to {format_instant(window.end, zone)}"
-    days = ", ".join(WEEKDAYS[day] for day in sorted(window.days))
+    days = ", ".join(WEEKDAYS[day].capitalize() for day in sorted(window.days))
     return f"{days} {_clock(window.opens)} to {_clock(window.closes)}"
 
 

@@ -23,7 +23,7 @@ from tickets.accounts import (
 from tickets.desk.app import desk_app
 from tickets.desk.context import DeskContext
 from tickets.desk.sessions import PLAIN_COOKIE, SECURE_COOKIE
-from tickets.desk.watch import SiteView, WatchSummary, badness
+from tickets.desk.watch import SiteHistory, SiteView, WatchSummary, badness
 from tickets.policy import Policy
 from tickets.rules.staff import Role
 from tickets.store import Session, Store
@@ -37,6 +37,7 @@ class FakeWatch:
 
     def __init__(self) -> None:
         self.sites: list[SiteView] = []
+        self.histories: dict[str, SiteHistory] = {}
 
     def summary(self, tx: Session) -> WatchSummary:
         """Count the sites that were set."""
@@ -46,6 +47,7 @@ class FakeWatch:
             slow=states.count("slow"),
             down=states.count("down"),
             unknown=states.count("unknown"),
+            maintenance=states.count("maintenance"),
             total=len(states),
             worst=min((site.state for site in self.sites), key=badness, default=None),
         )
@@ -53,6 +55,10 @@ class FakeWatch:
     def list_sites(self, tx: Session) -> Sequence[SiteView]:
         """Return the sites that were set."""
         return self.sites
+
+    def find_site(self, tx: Session, slug: str) -> SiteHistory | None:
+        """Return the history that was set."""
+        return self.histories.get(slug)
 
 
 @dataclass(slots=True)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tests.builders import TARGETS, a_policy
+from tests.histories import a_busy_past, a_history
 from tickets import actions, incidents, outbox
 from tickets.accounts import PasswordHash, Staff, add_staff
-from tickets.desk.watch import SiteState, SiteView, WatchSummary
+from tickets.desk.watch import SiteHistory, SiteState, SiteView, WatchSummary
 from tickets.history import MONITOR, Actor
 from tickets.opening import NewTicket, open_ticket
 from tickets.outbox import Recipient, staff_recipient
@@ -410,6 +411,7 @@ class PaintedWatch:
             slow=states.count(SiteState.SLOW),
             down=states.count(SiteState.DOWN),
             unknown=states.count(SiteState.UNKNOWN),
+            maintenance=states.count(SiteState.MAINTENANCE),
             total=len(states),
             worst=min(states, key=order.index) if states else None,
         )
@@ -417,6 +419,15 @@ class PaintedWatch:
     def list_sites(self, tx: Session) -> Sequence[SiteView]:
         """Return the painted sites."""
         return self._sites
+
+    def find_site(self, tx: Session, slug: str) -> SiteHistory | None:
+        """Return a painted past: eventful if the site is not well, none if it is unknown."""
+        view = next((site for site in self._sites if site.slug == slug), None)
+        if view is None:
+            return None
+        is_new = view.state is SiteState.UNKNOWN
+        unusual = {} if is_new or view.state is SiteState.UP else a_busy_past()
+        return a_history(view, now=NOW, unusual=unusual, watched_for=0 if is_new else 70)
 
 
 def some_sites() -> list[SiteView]:

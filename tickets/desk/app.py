@@ -24,6 +24,7 @@ from tickets.desk.queue import show_finished, show_queue
 from tickets.desk.rendering import CONTENT_TYPES, static_files, static_version
 from tickets.desk.sessions import find_reader, sign_in_address
 from tickets.desk.sign_in import show_sign_in, sign_in, sign_out
+from tickets.desk.site_page import show_site
 from tickets.desk.sites_page import show_sites
 from tickets.desk.ticket_actions import act
 from tickets.desk.ticket_page import show_ticket
@@ -39,6 +40,7 @@ _STAFF_PAGES: dict[str, StaffPage] = {
     "/tickets/finished": show_finished,
     "/tickets/{ref}": show_ticket,
     "/sites": show_sites,
+    "/sites/{slug}": show_site,
     "/outbox": show_outbox,
     "/calendar": show_calendar,
 }
