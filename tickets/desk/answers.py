@@ -26,6 +26,10 @@ KEPT_FIELDS = {
     "cause": "The cause",
     "done": "What was done",
     "reason": "The reason",
+    "question": "Your question",
+    "next_steps": "Next steps",
+    "estimate": "The estimate",
+    "title": "The title",
 }
 """Fields that hold somebody's words: they are shown again whatever goes wrong."""
 

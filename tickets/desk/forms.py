@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
@@ -14,6 +16,8 @@ LARGEST_BODY = 1024 * 1024
 
 MOST_FIELDS = 50
 """Most fields of a form."""
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
 
@@ -74,6 +78,23 @@ def plain_text(text: str) -> str:
     """Return ``text`` with line ends as newlines and without control characters or lone halves."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_UNWANTED)
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def read_day(text: str) -> date | None:
+    """Return the date that a field of type date sends, YYYY-MM-DD; None if it is none."""
+    text = text.strip()
+    if not _DAY.fullmatch(text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def read_number(text: str) -> int | None:
+    """Return a whole number of at most nine digits; None if it is none."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def check_texts(

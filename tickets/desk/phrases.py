@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tickets.desk.watch import SiteState
@@ -11,9 +12,13 @@ from tickets.rules.notice import Notice
 from tickets.rules.promise import MetBy
 from tickets.rules.ticket import (
     EARLY_OUTCOMES,
+    MACHINE_SOURCES,
+    PEOPLE_CATEGORIES,
+    RESOLVING_OUTCOMES,
     Action,
     Category,
     Outcome,
+    Priority,
     Source,
     Status,
     is_allowed,
@@ -88,10 +93,45 @@ BUTTONS = {
     Action.REPLY: "Reply",
     Action.NOTE: "Note",
     Action.RESOLVE: "Resolve",
-    Action.CLOSE: "Close",
+    Action.RESUME: "Resume",
     Action.REOPEN: "Reopen",
+    Action.CLOSE: "Close",
+    Action.WAIT: "Ask and wait",
+    Action.LOG_TIME: "Log time",
+    Action.ASSIGN: "Assign",
+    Action.PRIORITY: "Change priority",
+    Action.CATEGORY: "Change category",
+    Action.LINK: "Link",
+    Action.MERGE: "Merge",
 }
 """What a person may do to a ticket at the desk, in the order in which it is offered."""
+
+AT_HAND = frozenset(
+    {Action.ACKNOWLEDGE, Action.REPLY, Action.NOTE, Action.RESOLVE, Action.RESUME, Action.REOPEN}
+)
+"""What is offered at once; the rest stands behind a word."""
+
+AT_ONCE = frozenset({Action.ACKNOWLEDGE, Action.RESUME})
+"""What needs no form."""
+
+SENDS = {
+    Action.REPLY: "Send the reply",
+    Action.NOTE: "Keep the note",
+    Action.RESOLVE: "Resolve and tell the client",
+    Action.CLOSE: "Close the ticket",
+    Action.REOPEN: "Reopen and tell the client",
+    Action.PRIORITY: "Change the priority",
+    Action.CATEGORY: "Change the category",
+    Action.ASSIGN: "Assign",
+    Action.WAIT: "Ask the client and wait",
+    Action.MERGE: "Merge and tell the client",
+    Action.LINK: "Link the two",
+    Action.LOG_TIME: "Log the time",
+}
+"""What the button of each form says."""
+
+Choices = Sequence[tuple[str, str]]
+"""What a form sends and what it shows, in order."""
 
 NOTICES = {
     Notice.DOWN: "Down",
@@ -146,7 +186,18 @@ def mark_of(ticket: TicketView) -> Mark:
 
 def offered_actions(ticket: TicketView) -> list[Action]:
     """Return what a person may do to the ticket now, in the order of ``BUTTONS``."""
-    return [action for action in BUTTONS if is_allowed(action, ticket.status)]
+    offered = [action for action in BUTTONS if is_allowed(action, ticket.status)]
+    hidden = set[Action]()
+    if not ticket.promise.is_answered:
+        hidden.add(Action.WAIT)
+    if ticket.source in MACHINE_SOURCES:
+        hidden.add(Action.CATEGORY)
+    return [action for action in offered if action not in hidden]
+
+
+def is_at_hand(action: Action, ticket: TicketView) -> bool:
+    """Tell whether the action is offered at once, not behind a word."""
+    return action in AT_HAND or (action is Action.CLOSE and ticket.status is Status.RESOLVED)
 
 
 def next_action(ticket: TicketView) -> Action | None:
@@ -155,6 +206,8 @@ def next_action(ticket: TicketView) -> Action | None:
         return None
     if ticket.status is Status.RESOLVED:
         return Action.CLOSE
+    if ticket.status is Status.WAITING:
+        return Action.RESUME
     if ticket.status is Status.OPEN:
         keeps_it = ticket.promise.met_by is MetBy.ACKNOWLEDGEMENT
         return Action.ACKNOWLEDGE if keeps_it else Action.REPLY
@@ -166,3 +219,23 @@ def offered_outcomes(ticket: TicketView) -> list[Outcome]:
     if ticket.status is Status.RESOLVED:
         return list(Outcome)
     return [outcome for outcome in Outcome if outcome in EARLY_OUTCOMES]
+
+
+def outcome_choices(outcomes: Sequence[Outcome]) -> Choices:
+    """Return outcomes as a form offers them."""
+    return [(one.value, OUTCOMES[one].capitalize()) for one in outcomes]
+
+
+def resolving_outcomes() -> Choices:
+    """Return the outcomes with which a ticket may be resolved."""
+    return outcome_choices(RESOLVING_OUTCOMES)
+
+
+def category_choices() -> Choices:
+    """Return the categories that people choose."""
+    return [(one.value, CATEGORIES[one]) for one in PEOPLE_CATEGORIES]
+
+
+def priority_choices(current: Priority | None = None) -> Choices:
+    """Return the priorities without the one that stands already."""
+    return [(one.value, one.value.capitalize()) for one in Priority if one is not current]

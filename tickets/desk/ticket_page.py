@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tickets.accounts import SignedIn
-from tickets.actions import MAX_TEXT
-from tickets.desk.answers import Desk
+from tickets.accounts import SignedIn, Staff, list_staff
+from tickets.actions import needs_outlook
+from tickets.desk.answers import KEPT_FIELDS, Desk
 from tickets.desk.context import read_page
 from tickets.desk.forms import FieldFault
 from tickets.desk.phrases import (
@@ -24,9 +23,17 @@ from tickets.desk.phrases import (
     offered_outcomes,
 )
 from tickets.desk.queue import urgency_of
+from tickets.policy import Policy
 from tickets.queries import EntryView, MessageView, TicketPage, TicketView, get_ticket_page
+from tickets.rules.hours import OutOfReach
 from tickets.rules.promise import Deadline, read_derivation
-from tickets.rules.ticket import Action, Status, is_allowed
+from tickets.rules.staff import may_act
+from tickets.rules.ticket import Action, Status, is_allowed, parse_reference
+from tickets.rules.words import format_month
+from tickets.store import Session
+from tickets.texts import MAX_TEXT
+from tickets.waiting import resume_limits
+from tickets.work import WorkView, list_work
 
 _JUST_NOW = timedelta(minutes=5)
 
@@ -75,11 +82,35 @@ class Reason:
     skipped_for: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the forms of a ticket offer: who may have it, and between which dates it may wait."""
+
+    staff: Sequence[Staff]
+    today: date
+    first_resume: date
+    last_resume: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowanceUse:
+    """How much of the client's allowance is used this month; without one only the time."""
+
+    month: str
+    spent: timedelta
+    per_month: timedelta | None
+    share: int | None
+
+
 _VOICES = {
     Action.REPLY: Voice.CLIENT,
     Action.RESOLVE: Voice.CLIENT,
+    Action.WAIT: Voice.CLIENT,
+    Action.CLIENT_REPLY: Voice.CLIENT,
     Action.NOTE: Voice.STAFF,
     Action.CLOSE: Voice.STAFF,
+    Action.PRIORITY: Voice.STAFF,
+    Action.LOG_TIME: Voice.STAFF,
 }
 
 
@@ -109,8 +140,15 @@ async def ticket_page(
     ``is_done`` asks for a word of confirmation, which is given if the newest entry is the reader's.
     """
     context = desk.context
-    frame, page = await read_page(context, me, partial(get_ticket_page, ref=ref))
     now = context.clock.now()
+    today = now.astimezone(context.policy.zone).date()
+
+    def read(tx: Session) -> tuple[TicketPage, WorkView, Sequence[Staff]]:
+        page = get_ticket_page(tx, ref)
+        number = parse_reference(ref) or 0
+        return page, list_work(tx, number, today=today), list_staff(tx)
+
+    frame, (page, work, staff) = await read_page(context, me, read)
     ticket = page.ticket
     action = draft.action
     may_open = frame.may_act and action is not None and is_allowed(action, ticket.status)
@@ -123,6 +161,15 @@ async def ticket_page(
         mark=mark_of(ticket),
         offered=offered_actions(ticket) if frame.may_act else [],
         next_action=next_action(ticket),
+        work=work,
+        use=_allowance_use(context.policy, ticket, work, today),
+        offer=_offer(context.policy, ticket, staff, now),
+        needs_outlook=needs_outlook(ticket.priority, is_answered=ticket.promise.is_answered),
+        kept=[
+            (name, label, draft.fields[name])
+            for name, label in KEPT_FIELDS.items()
+            if draft.fields.get(name)
+        ],
         outcomes=offered_outcomes(ticket),
         form_action=action if may_open else None,
         draft=draft,
@@ -134,6 +181,30 @@ async def ticket_page(
         reasons=_reasons(ticket),
         lines=_lines(desk, page, draft),
         done=_confirmation(page, me, now) if is_done else None,
+    )
+
+
+def _allowance_use(policy: Policy, ticket: TicketView, work: WorkView, today: date) -> AllowanceUse:
+    profile = policy.clients.get(ticket.client)
+    allowance = profile.allowance if profile else None
+    return AllowanceUse(
+        month=format_month(today),
+        spent=work.month,
+        per_month=allowance.per_month if allowance else None,
+        share=allowance.share(work.month) if allowance else None,
+    )
+
+
+def _offer(policy: Policy, ticket: TicketView, staff: Sequence[Staff], now: datetime) -> Offer:
+    try:
+        today, last = resume_limits(policy.hours_of(ticket.client), now=now)
+    except OutOfReach:
+        today = last = now.astimezone(policy.zone).date()
+    return Offer(
+        staff=[one for one in staff if not one.is_disabled and may_act(one.role)],
+        today=today,
+        first_resume=min(today + timedelta(days=1), last),
+        last_resume=last,
     )
 
 
