@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -15,7 +16,7 @@ from tests.clocks import FakeClock
 from tests.tickets import opened
 from tickets.accounts import PasswordHash, add_staff
 from tickets.api.app import AT, ApiContext, api_app
-from tickets.policy import Policy
+from tickets.policy import ClientProfile, Policy, SiteName
 from tickets.rules.scope import Scope
 from tickets.rules.staff import Role
 from tickets.rules.ticket import Priority
@@ -24,16 +25,27 @@ from tickets.tokens import NewToken, add_token
 
 BASE = f"http://desk.agency.test{AT}"
 
+POLICY = replace(
+    a_policy(),
+    clients={
+        "harbour": ClientProfile(
+            name="Harbour Inns",
+            sites=(SiteName("booking", "Booking site", "https://booking.harbour.test/"),),
+        ),
+        "wren": ClientProfile(name="Wren & Co"),
+    },
+)
+
 BOTH = (Scope.TICKETS_READ, Scope.TICKETS_WRITE)
 
 
 class ApiBench:
     """An API over ``store``, its clock, and what a test does with them."""
 
-    def __init__(self, store: Store, clock: FakeClock, *, policy: Policy | None = None) -> None:
+    def __init__(self, store: Store, clock: FakeClock, *, policy: Policy = POLICY) -> None:
         self.store = store
         self.clock = clock
-        self.policy = policy or a_policy()
+        self.policy = policy
         context = ApiContext(store=store, policy=self.policy, clock=clock, version="1.2.3")
         self.app = Starlette(routes=[Mount(AT, api_app(context))])
 
@@ -90,3 +102,7 @@ class ApiBench:
         """Open a ticket of ``client`` now and return its reference."""
         at = self.clock.now()
         return opened(self.store, self.policy, at=at, client=client, priority=priority)
+
+    def tickets(self) -> tuple[str, str]:
+        """Open two tickets of the client ``harbour`` and return their references."""
+        return self.ticket(), self.ticket()

@@ -19,12 +19,27 @@ from tickets.store import Store
 from tickets.tokens import revoke_token
 
 BODIES: Mapping[str, Mapping[str, Any]] = {
+    "open": {
+        "client": "harbour",
+        "priority": "normal",
+        "category": "advice",
+        "title": "Which plan?",
+        "text": "Is ours enough?",
+    },
     "acknowledge": {"version": 1},
     "reply": {"version": 1, "text": "We have found it."},
     "note": {"version": 1, "text": "The host says 14:00."},
     "resolve": {"version": 1, "cause": "Disk full", "done": "Logs removed"},
     "close": {"version": 1, "outcome": "duplicate", "reason": "See the other"},
     "reopen": {"version": 1, "reason": "It is back"},
+    "priority": {"version": 1, "priority": "low", "reason": "As agreed"},
+    "category": {"version": 1, "category": "advice"},
+    "assign": {"version": 1, "assignee": None},
+    "wait": {"version": 1, "question": "Which page?", "resume_on": "2026-03-05"},
+    "resume": {"version": 1},
+    "merge": {"version": 1, "into": "other"},
+    "link": {"version": 1, "to": "other"},
+    "log_time": {"version": 1, "minutes": 30, "worked_on": "2026-03-03", "text": "Looked"},
 }
 """A right body for every POST; a new one that is forgotten here fails."""
 
@@ -39,12 +54,21 @@ def bench(tmp_path: Any, migrated_sqlite: Any, clock: FakeClock) -> Iterator[Api
 
 
 async def ask(
-    program: httpx.AsyncClient, operation: Operation, ref: str, *, query: str = ""
+    program: httpx.AsyncClient,
+    operation: Operation,
+    ref: str = "T-1001",
+    other: str = "T-1002",
+    *,
+    query: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> httpx.Response:
+    """Ask what is right to ask about ``ref``, and about ``other`` where there are two tickets."""
     path = operation.path.replace("{ref}", ref) + query
-    if isinstance(operation, Doing):
-        return await program.post(path, json=BODIES[operation.name])
-    return await program.get(path)
+    if not isinstance(operation, Doing):
+        return await program.get(path, headers=headers)
+    body = BODIES[operation.name]
+    body = {name: other if value == "other" else value for name, value in body.items()}
+    return await program.post(path, json=body, headers=headers)
 
 
 def each(answer: httpx.Response) -> tuple[int, str]:
@@ -66,79 +90,120 @@ def test_every_route_is_in_the_table_or_public_on_purpose(bench: ApiBench) -> No
     assert {one.name for one in OPERATIONS if isinstance(one, Doing)} == set(BODIES)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
-class TestEveryAddress:
-    async def test_without_a_token_in_force(self, bench: ApiBench, operation: Operation) -> None:
-        ref, now = bench.ticket(), bench.clock.now()
-        email = bench.staff()
-        disabled, revoked = bench.token("Disabled", staff=email), bench.token("Revoked")
-        expired = bench.token("Expired", expires_at=now + timedelta(seconds=1))
-        bench.store.write(lambda tx: disable_staff(tx, email=email, at=now))
-        bench.store.write(lambda tx: revoke_token(tx, revoked.token.id, at=now))
-        bench.clock.advance(1)
-        for token in (None, "nonsense", disabled, revoked, expired):
-            async with bench.program(token) as program:
-                answer = await ask(program, operation, ref)
-            assert each(answer) == (401, "unauthorised")
+def entries(bench: ApiBench) -> int:
+    """How many changes there have been."""
+    count = "SELECT count(*) FROM entry"
+    return bench.store.read(lambda tx: tx.connection().exec_driver_sql(count).scalar_one())
+
+
+async def test_every_address_refuses_what_is_no_token_in_force(bench: ApiBench) -> None:
+    bench.tickets()
+    before, now = entries(bench), bench.clock.now()
+    email = bench.staff()
+    disabled, revoked = bench.token("Disabled", staff=email), bench.token("Revoked")
+    expired = bench.token("Expired", expires_at=now + timedelta(seconds=1))
+    bench.store.write(lambda tx: disable_staff(tx, email=email, at=now))
+    bench.store.write(lambda tx: revoke_token(tx, revoked.token.id, at=now))
+    bench.clock.advance(1)
+    for token in (None, "nonsense", disabled, revoked, expired):
+        for number, operation in enumerate(OPERATIONS):
+            async with bench.program(token, address=f"192.0.2.{number}") as program:
+                answer = await ask(program, operation)
+            assert each(answer) == (401, "unauthorised"), operation.name
             assert answer.headers["www-authenticate"].startswith("Bearer ")
+    assert entries(bench) == before
 
-    async def test_with_a_good_token_in_the_wrong_place(
-        self, bench: ApiBench, operation: Operation
-    ) -> None:
-        ref, token = bench.ticket(), bench.token()
-        async with bench.program(token) as program, bench.program(None) as bare:
-            for query in (f"?token={token.text}", f"?q={token.text}", "?access_token=x"):
-                assert each(await ask(program, operation, ref, query=query))[0] == 401
-                assert each(await ask(bare, operation, ref, query=query))[0] == 401
-            bare.headers["Authorization"] = f"Basic {token.text}"
-            assert each(await ask(bare, operation, ref))[0] == 401
-            bare.headers["Authorization"] = "Bearer "
-            assert each(await ask(bare, operation, ref))[0] == 401
 
-    async def test_with_the_other_scope(self, bench: ApiBench, operation: Operation) -> None:
-        ref = bench.ticket()
-        others = [scope for scope in Scope if scope is not operation.scope]
-        token = bench.token(scopes=others, staff=bench.staff())
-        async with bench.program(token) as program:
-            answer = await ask(program, operation, ref)
-        assert each(answer) == (403, "insufficient-scope")
-        assert f'scope="{operation.scope}"' in answer.headers["www-authenticate"]
+async def test_every_address_refuses_a_good_token_in_the_wrong_place(bench: ApiBench) -> None:
+    bench.tickets()
+    token, before = bench.token(staff=bench.staff()), entries(bench)
+    wrong = [
+        ({"Authorization": f"Bearer {token.text}"}, f"?token={token.text}"),
+        ({"Authorization": f"Bearer {token.text}"}, "?access_token=x"),
+        ({}, f"?q={token.text}"),
+        ({"Authorization": f"Basic {token.text}"}, ""),
+        ({"Authorization": token.text}, ""),
+        ({"Authorization": "Bearer "}, ""),
+        ({"X-Api-Key": token.text}, ""),
+        ({"Cookie": f"token={token.text}"}, ""),
+    ]
+    async with bench.program(None) as program:
+        for operation in OPERATIONS:
+            for headers, query in wrong:
+                answer = await ask(program, operation, query=query, headers=headers)
+                assert each(answer) == (401, "unauthorised"), (operation.name, headers, query)
+    assert entries(bench) == before
 
-    async def test_with_another_clients_token(self, bench: ApiBench, operation: Operation) -> None:
-        ref = bench.ticket(client="wren")
-        token = bench.token(client="harbour", staff=bench.staff())
-        async with bench.program(token) as program:
-            answer = await ask(program, operation, ref)
-            nothing = await ask(program, operation, "T-9999")
-        if "{ref}" in operation.path:
-            assert each(answer) == (404, "not-found")
-            assert answer.json()["detail"].replace(ref, "T-9999") == nothing.json()["detail"]
-        else:
-            assert "wren" not in answer.text
 
-    async def test_with_a_programs_token(self, bench: ApiBench, operation: Operation) -> None:
-        ref = bench.ticket()
-        async with bench.program(bench.token()) as program:
-            answer = await ask(program, operation, ref)
-        if isinstance(operation, Doing) and operation.needs_person:
-            assert each(answer) == (403, "person-needed")
-        else:
-            assert answer.is_success
+async def test_every_address_refuses_the_other_scope(bench: ApiBench) -> None:
+    bench.tickets()
+    email, before = bench.staff(), entries(bench)
+    for scope in Scope:
+        others = [one for one in Scope if one is not scope]
+        async with bench.program(
+            bench.token(f"Not {scope}", scopes=others, staff=email)
+        ) as program:
+            for operation in OPERATIONS:
+                if operation.scope is scope:
+                    answer = await ask(program, operation)
+                    assert each(answer) == (403, "insufficient-scope"), operation.name
+                    assert f'scope="{scope}"' in answer.headers["www-authenticate"]
+    assert entries(bench) == before
 
-    async def test_with_the_token_of_somebody_who_only_reads_by_now(
-        self, bench: ApiBench, operation: Operation
-    ) -> None:
-        ref = bench.ticket()
-        token = bench.token(staff=bench.staff())
-        bench.store.write(
-            lambda tx: tx.connection().exec_driver_sql("UPDATE staff SET role = 'viewer'")
-        )
-        async with bench.program(token) as program:
-            answer = await ask(program, operation, ref)
-        if isinstance(operation, Doing):
-            assert each(answer) == (403, "viewer")
-        else:
-            assert answer.is_success
+
+async def test_every_address_hides_another_clients_ticket(bench: ApiBench) -> None:
+    theirs, ours = bench.ticket(client="wren"), bench.ticket()
+    before = entries(bench)
+    async with bench.program(bench.token(client="harbour", staff=bench.staff())) as program:
+        for operation in OPERATIONS:
+            if "{ref}" not in operation.path:
+                continue
+            answer = await ask(program, operation, theirs, other=ours)
+            nothing = await ask(program, operation, "T-9999", other=ours)
+            assert each(answer) == (404, "not-found"), operation.name
+            assert answer.json()["detail"].replace(theirs, "T-9999") == nothing.json()["detail"]
+    assert entries(bench) == before
+
+
+async def test_a_program_does_only_what_needs_no_person(bench: ApiBench) -> None:
+    async with bench.program(bench.token()) as program:
+        for operation in OPERATIONS:
+            answer = await ask(program, operation, *bench.tickets())
+            if isinstance(operation, Doing) and operation.needs_person:
+                assert each(answer) == (403, "person-needed"), operation.name
+            else:
+                assert answer.is_success, answer.text
+    allowed = {one.name for one in OPERATIONS if isinstance(one, Doing) and not one.needs_person}
+    assert allowed == {"open", "note", "link", "log_time"}
+
+
+async def test_a_token_does_no_more_than_its_owner_may_by_now(bench: ApiBench) -> None:
+    token = bench.token(staff=bench.staff())
+    demote = "UPDATE staff SET role = 'viewer'"
+    bench.store.write(lambda tx: tx.connection().exec_driver_sql(demote))
+    async with bench.program(token) as program:
+        for operation in OPERATIONS:
+            answer = await ask(program, operation, *bench.tickets())
+            if isinstance(operation, Doing):
+                assert each(answer) == (403, "viewer"), operation.name
+            else:
+                assert answer.is_success
+
+
+@pytest.mark.parametrize(("action", "name"), [("merge", "into"), ("link", "to")])
+async def test_a_client_token_reaches_no_other_ticket_by_way_of_its_own(
+    bench: ApiBench, action: str, name: str
+) -> None:
+    ours, theirs = bench.ticket(), bench.ticket(client="wren")
+    async with bench.program(bench.token(client="harbour", staff=bench.staff())) as program:
+        answer = await program.post(f"/tickets/{ours}/{action}", json={"version": 1, name: theirs})
+    assert each(answer) == (404, "not-found")
+
+
+async def test_a_client_token_opens_tickets_of_its_client_alone(bench: ApiBench) -> None:
+    async with bench.program(bench.token(client="wren")) as program:
+        answer = await program.post("/tickets", json=BODIES["open"])
+    assert each(answer) == (403, "other-client")
 
 
 async def test_a_client_token_lists_its_own_tickets_and_may_not_ask_for_others(
@@ -204,35 +269,23 @@ async def test_the_last_use_is_kept_to_the_hour(bench: ApiBench) -> None:
         assert await used_at() != first
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/nothing",
-        "/tickets/",
-        "/tickets/{ref}",
-        "/tickets/T-1001/explode",
-        "/tickets/T-0",
-        "/tickets/999999999999",
-        "/tickets/%00",
-        "/tickets/%ff",
-        "/tickets/..%2f",
-    ],
-)
-async def test_addresses_that_name_nothing(bench: ApiBench, path: str) -> None:
+async def test_addresses_that_name_nothing(bench: ApiBench) -> None:
     bench.ticket()
+    paths = ["/nothing", "/tickets/", "/tickets/{ref}", "/tickets/T-1001/explode", "/tickets/T-0"]
+    paths += ["/tickets/999999999999", "/tickets/%00", "/tickets/%ff", "/tickets/..%2f"]
     async with bench.program(bench.token()) as program:
-        assert each(await program.get(path)) == (404, "not-found")
+        for path in paths:
+            assert each(await program.get(path)) == (404, "not-found"), path
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
-async def test_a_wrong_method_names_the_right_ones(bench: ApiBench, operation: Operation) -> None:
+async def test_a_wrong_method_names_the_right_ones(bench: ApiBench) -> None:
     ref = bench.ticket()
-    path = operation.path.replace("{ref}", ref)
     async with bench.program(bench.token()) as program:
-        answer = await program.delete(path)
-    assert each(answer) == (405, "method-not-allowed")
-    method = "POST" if isinstance(operation, Doing) else "GET"
-    assert method in answer.headers["allow"].split(", ")
+        for operation in OPERATIONS:
+            answer = await program.delete(operation.path.replace("{ref}", ref))
+            assert each(answer) == (405, "method-not-allowed")
+            method = "POST" if isinstance(operation, Doing) else "GET"
+            assert method in answer.headers["allow"].split(", ")
 
 
 async def test_only_the_description_is_public(bench: ApiBench) -> None:

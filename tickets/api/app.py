@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, cast
 
@@ -14,20 +15,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from tickets import queries
 from tickets.api.access import Door, refuse_forbidden
 from tickets.api.bodies import read_body, read_key, read_query
 from tickets.api.calls import Call
 from tickets.api.deeds import check_version
+from tickets.api.documents import ticket_document
 from tickets.api.openapi import openapi_document
 from tickets.api.operations import OPERATIONS, Doing, Operation, Reading
 from tickets.api.orders import Change, NoQuestion
 from tickets.api.problems import problem_handlers
-from tickets.api.reading import show_ticket
 from tickets.clock import Clock
 from tickets.desk.headers import SecurityHeaders
 from tickets.errors import Unavailable
 from tickets.kept_answers import Answer, Claim, KeyTaken, claim_key, keep_answer
 from tickets.policy import Policy
+from tickets.refusals import aattempt
+from tickets.rules.ticket import reference
 from tickets.store import Session, Store
 
 AT = "/api/v1"
@@ -105,13 +109,16 @@ class Api:
         if key is not None:
             digest = body.digest(operation.name, told.ref)
             claim = Claim(token_id=caller.token_id, key=key, request_hash=digest)
-        answer = await self._carry_out(partial(_effect, operation, told, claim))
-        return Response(answer.body, answer.status, media_type="application/json")
+        answer = await self._carry_out(partial(_effect, operation, told, claim), at=told.at)
+        headers: dict[str, str] = {}
+        if answer.status == 201:
+            headers["Location"] = f"{AT}/tickets/{json.loads(answer.body)['reference']}"
+        return Response(answer.body, answer.status, headers, media_type="application/json")
 
-    async def _carry_out(self, effect: Callable[[Session], Answer]) -> Answer:
+    async def _carry_out(self, effect: Callable[[Session], Answer], *, at: datetime) -> Answer:
         for _ in range(2):
             try:
-                return await self._context.store.awrite(effect)
+                return await aattempt(self._context.store, effect, at=at)
             except KeyTaken:  # by another process; now its answer can be read
                 continue
         raise Unavailable("the same Idempotency-Key is being used at this moment")
@@ -125,9 +132,10 @@ def _effect(operation: Doing, call: Call, claim: Claim | None, tx: Session) -> A
             return kept
     if isinstance(call.order, Change):
         check_version(tx, call)
-    operation.work(tx, call)
+    row = operation.work(tx, call)
     tx.flush()
-    answer = Answer(200, show_ticket(tx, call).as_json())
+    ticket = queries.get_ticket_view(tx, reference(row.id or 0))
+    answer = Answer(operation.status, ticket_document(ticket, now=call.at).as_json())
     if claim is not None:
         keep_answer(tx, claim, answer)
     return answer

@@ -42,6 +42,11 @@ class TicketDocument(Document):
     source: Source
     outcome: Outcome | None = Field(description="How it ended; null until it is closed.")
     assignee: str | None = Field(description="Name of the staff member who has it.")
+    requester_name: str | None = Field(description="Who asked, on tickets that people opened.")
+    requester_address: str | None
+    next_steps: str | None = Field(description="As told to the client.")
+    estimate: str | None = Field(description="As told to the client.")
+    merged_into: str | None = Field(description="Reference of the ticket that this one repeats.")
     opened_at: AwareDatetime
     respond_by: AwareDatetime = Field(description="The response deadline.")
     met_by: MetBy = Field(description="What keeps the promise.")
@@ -50,6 +55,7 @@ class TicketDocument(Document):
     answered_by: str | None
     breached_at: AwareDatetime | None
     update_by: AwareDatetime | None = Field(description="When the client's next word is due.")
+    resume_at: AwareDatetime | None = Field(description="Until when it waits for the client.")
     recovered_at: AwareDatetime | None = Field(description="When the site was up again.")
     resolved_at: AwareDatetime | None
     closed_at: AwareDatetime | None
@@ -125,6 +131,11 @@ def ticket_document(ticket: TicketView, *, now: datetime) -> TicketDocument:
         source=ticket.source,
         outcome=ticket.outcome,
         assignee=ticket.assignee,
+        requester_name=ticket.requester_name,
+        requester_address=ticket.requester_address,
+        next_steps=ticket.next_steps,
+        estimate=ticket.estimate,
+        merged_into=ticket.merged_into,
         opened_at=ticket.opened_at,
         respond_by=promise.respond_by,
         met_by=promise.met_by,
@@ -133,6 +144,7 @@ def ticket_document(ticket: TicketView, *, now: datetime) -> TicketDocument:
         answered_by=promise.answered_by,
         breached_at=promise.breached_at,
         update_by=ticket.update_by,
+        resume_at=ticket.resume_at,
         recovered_at=ticket.recovered_at,
         resolved_at=ticket.resolved_at,
         closed_at=ticket.closed_at,

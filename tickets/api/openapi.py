@@ -115,8 +115,11 @@ def _operation(one: Operation) -> Json:
         found["requestBody"] = {"required": True, "content": _content(one.order.__name__)}
     found["description"] = _needs(one)
     found["parameters"] = parameters
+    done: Json = {"description": "Done", "content": _content(one.answer.__name__)}
+    if isinstance(one, Doing) and one.status == 201:
+        done["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
     found["responses"] = {
-        "200": {"description": "Done", "content": _content(one.answer.__name__)},
+        str(one.status if isinstance(one, Doing) else 200): done,
         **{str(status): _refusal(status) for status in sorted(statuses)},
     }
     return found

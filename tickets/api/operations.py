@@ -14,6 +14,7 @@ from tickets.api.documents import Document, EntriesDocument, TicketDocument, Tic
 from tickets.api.orders import EntriesQuestion, NoQuestion, Order, Question, TicketsQuestion
 from tickets.rules.scope import Scope
 from tickets.store import Session
+from tickets.tables import TicketRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doing:
-    """A POST: changes one ticket and answers with it.
+    """A POST: changes a ticket, or opens one, and answers with it.
 
     ``needs_person``: it speaks to the client, or answers, moves or ends a promise, so a named
     person must stand behind the token (decision 41).
@@ -45,8 +46,9 @@ class Doing:
     name: str
     does: str
     order: type[Order]
-    work: Callable[[Session, Call], None]
+    work: Callable[[Session, Call], TicketRow]
     needs_person: bool
+    status: int = 200
 
     @property
     def scope(self) -> Scope:
@@ -89,21 +91,47 @@ READINGS = (
 
 
 def _action(
-    order: type[Order], work: Callable[[Session, Call], None], *, needs_person: bool = True
+    order: type[Order], work: Callable[[Session, Call], TicketRow], *, needs_person: bool = True
 ) -> Doing:
     name = work.__name__
-    path = f"/tickets/{{ref}}/{name}"
-    does = (order.__doc__ or "").strip().rstrip(".")
-    return Doing(path=path, name=name, does=does, order=order, work=work, needs_person=needs_person)
+    return Doing(
+        path=f"/tickets/{{ref}}/{name}",
+        name=name,
+        does=_said(order),
+        order=order,
+        work=work,
+        needs_person=needs_person,
+    )
+
+
+def _said(order: type[Order]) -> str:
+    return (order.__doc__ or "").strip().rstrip(".")
 
 
 DOINGS = (
+    Doing(
+        path="/tickets",
+        name="open",
+        does=_said(orders.Open),
+        order=orders.Open,
+        work=deeds.open_,
+        needs_person=False,
+        status=201,
+    ),
     _action(orders.Acknowledge, deeds.acknowledge),
     _action(orders.Reply, deeds.reply),
     _action(orders.Note, deeds.note, needs_person=False),
     _action(orders.Resolve, deeds.resolve),
     _action(orders.Close, deeds.close),
     _action(orders.Reopen, deeds.reopen),
+    _action(orders.SetPriority, deeds.priority),
+    _action(orders.SetCategory, deeds.category),
+    _action(orders.Assign, deeds.assign),
+    _action(orders.Wait, deeds.wait),
+    _action(orders.Resume, deeds.resume),
+    _action(orders.Merge, deeds.merge),
+    _action(orders.Link, deeds.link, needs_person=False),
+    _action(orders.LogTime, deeds.log_time, needs_person=False),
 )
 
 OPERATIONS: tuple[Operation, ...] = (*READINGS, *DOINGS)

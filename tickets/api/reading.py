@@ -20,6 +20,7 @@ from tickets.errors import NotFound
 from tickets.queries import PageFilter, TicketView
 from tickets.rules.ticket import reference
 from tickets.store import Session
+from tickets.tokens import Caller
 
 
 def list_tickets(tx: Session, call: Call) -> TicketsDocument:
@@ -27,9 +28,8 @@ def list_tickets(tx: Session, call: Call) -> TicketsDocument:
     question = call.question
     assert isinstance(question, TicketsQuestion)
     client = question.client or call.caller.client
-    if client is not None and not call.caller.may_see(client):
-        detail = f"This token sees the tickets of the client '{call.caller.client}' only."
-        raise rejected(403, "other-client", detail)
+    if client is not None:
+        refuse_other_client(call.caller, client)
     wanted = PageFilter(
         statuses=question.status,
         client=client,
@@ -76,6 +76,13 @@ def get_visible(tx: Session, call: Call) -> TicketView:
     if not call.caller.may_see(ticket.client):
         raise no_such_ticket(call.ref)
     return ticket
+
+
+def refuse_other_client(caller: Caller, client: str) -> None:
+    """Raise ``Rejected`` 403 when the caller's token is for another client alone."""
+    if not caller.may_see(client):
+        detail = f"This token is for the tickets of the client '{caller.client}' only."
+        raise rejected(403, "other-client", detail)
 
 
 def no_such_ticket(ref: str) -> NotFound:
