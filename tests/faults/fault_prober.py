@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import statistics
 import time
 from collections.abc import Iterator
@@ -145,6 +146,29 @@ def test_a_suspended_host(stage: Stage) -> None:
     stage.assert_no_alarm()
     assert service.is_ready()
     report("host suspended 30 s", counts=stage.counts(), notices=dict(stage.notices()))
+
+
+STALL = """
+import signal, time
+signal.signal(signal.SIGUSR2, lambda *_: time.sleep(8))
+"""
+
+
+def test_a_stalled_loop(stage: Stage) -> None:
+    """The main thread sleeps in a signal handler while every other thread goes on."""
+    (stage.folder / "sitecustomize.py").write_text(STALL)
+    stage.crowd.latency = 0.4
+    service = stage.run(
+        60,
+        interval="4s",
+        canaries=[stage.canary.url()],
+        environ={"PYTHONPATH": f"{stage.folder}:{os.environ.get('PYTHONPATH', '')}"},
+    )
+    os.kill(service.pid("prober"), signal.SIGUSR2)
+    eventually(lambda: service.events("ticker.gap_seen"), what="the gap to be seen")
+    time.sleep(10)
+    stage.assert_no_alarm()
+    report("loop stalled 8 s", counts=stage.counts(), causes=dict(stage.causes()))
 
 
 @can_fake_time
