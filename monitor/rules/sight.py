@@ -57,6 +57,11 @@ class Tally:
         """How many slots could not be judged."""
         return sum(self.unwatched.values())
 
+    @property
+    def chief_cause(self) -> Cause:
+        """What most slots suffered from; missed ones are the consequence where there is a cause."""
+        return max(self.unwatched, key=lambda one: (one is not Cause.MISSED, self.unwatched[one]))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
@@ -95,7 +100,7 @@ def look_back(sight: Sight, tally: Tally) -> tuple[Sight, Change | None]:
     sight = Sight(
         cycles=sight.cycles + 1,
         since=sight.since or tally.first_unwatched_at,
-        cause=sight.cause or max(tally.unwatched, key=lambda cause: tally.unwatched[cause]),
+        cause=sight.cause or tally.chief_cause,
         unwatched=sight.unwatched + tally.missing,
         is_told=sight.is_told,
     )

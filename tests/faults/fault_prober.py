@@ -221,12 +221,12 @@ def test_a_step_of_the_clock(stage: Stage, step: str) -> None:
 
 @can_limit
 def test_few_file_descriptors(stage: Stage) -> None:
-    stage.crowd.latency = 1.0
+    stage.crowd.latency = 3.0
     service = stage.run(
         300,
-        interval="5s",
-        timeout="4s",
-        slow_after="3s",
+        interval="8s",
+        timeout="7s",
+        slow_after="5s",
         canaries=[stage.canary.url()],
         before=["prlimit", "--nofile=100"],
     )

@@ -64,6 +64,17 @@ def test_a_single_site_that_is_not_seen_for_long_is_told_too() -> None:
     ]  # fmt: skip
 
 
+def test_missed_slots_are_named_only_where_nothing_else_explains_them() -> None:
+    tally = a_tally(0, 1)
+    tally.unwatch(Cause.MISSED, at=START, slots=90)
+    sight, _ = look_back(Sight(), tally)
+    assert sight.cause is Cause.OWN_NETWORK
+    alone = Tally()
+    alone.unwatch(Cause.MISSED, at=START)
+    sight, _ = look_back(Sight(), alone)
+    assert sight.cause is Cause.MISSED
+
+
 def test_the_run_holds_its_start_its_first_cause_and_all_its_slots() -> None:
     sight, _ = look_back(Sight(), a_tally(0, 40, minute=1))
     stalled = Tally()
