@@ -12,12 +12,15 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
 
+import structlog
+
 from monitor.settings import MonitoredClient, Settings
 from monitor.site_rows import sync_sites
 from monitor.sites import list_sites
+from tickets.calendars import put_into_use
 from tickets.clock import Clock
 from tickets.errors import Fault, Misconfigured
-from tickets.holidays import build_support_hours, calendar_years
+from tickets.holidays import build_support_hours, calendar_source, calendar_years
 from tickets.outbox import Recipient, staff_recipient, staff_service
 from tickets.policy import ClientContacts, ClientPromises, ClientProfile, Policy, SiteName
 from tickets.rules.escalation import StaffChannel
@@ -28,6 +31,9 @@ from tickets.rules.ticket import Priority
 from tickets.settings.overrides import support_of
 from tickets.settings.support import SupportSettings
 from tickets.store import Store
+
+
+log = structlog.get_logger()
 
 
 class Role(Protocol):
@@ -170,7 +176,18 @@ def prepare_store(store: Store, settings: Settings, *, location: str, clock: Clo
     Run once at start, before any role. Raises ``Unavailable`` when the store does not answer, and
     ``Misconfigured`` when no role could work with the settings.
     """
-    build_policy(settings, clock=clock)
+    policy = build_policy(settings, clock=clock)
     names = {client.slug: client.name for client in settings.clients}
     sites = [(site, names[site.client]) for site in list_sites(settings)]
     store.write(lambda tx: sync_sites(tx, sites, location=location, at=clock.now()))
+    drifts = store.write(
+        lambda tx: put_into_use(tx, policy, source=calendar_source(), at=clock.now())
+    )
+    for drift in drifts:
+        log.warning(
+            "service.calendar_changed",
+            client=drift.client or None,
+            version=drift.version + 1,
+            days=len(drift.change.days),
+            deadlines=[one.reference for one in drift.deadlines],
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from difflib import get_close_matches
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -63,6 +64,19 @@ def public_holidays(country: str, subdivision: str | None, years: Iterable[int])
     return dict(sorted(found.items()))
 
 
+def calendar_source() -> str:
+    """Return what holidays come from, with its version: it decides them as much as the settings."""
+    return f"holidays {version('holidays')}"
+
+
+def _last_known(country: str) -> int:
+    """Return the last year for which the package knows the holidays of ``country``."""
+    import holidays
+
+    calendar = getattr(holidays, country.strip().upper(), None)
+    return int(getattr(calendar, "end_year", date.max.year))
+
+
 def calendar_years(today: date) -> tuple[int, int]:
     """Return the first and last year that a calendar made on ``today`` should know."""
     return today.year - YEARS_BACK, today.year + YEARS_AHEAD
@@ -73,9 +87,12 @@ def build_support_hours(
 ) -> SupportHours:
     """Return the calendar of support hours for whole years from ``first_year`` to ``last_year``.
 
+    It ends earlier where the holidays of its country are not known for so long.
     A date that is both holiday and within a closure carries the holiday's name; of two closures
     that overlap, the first names it. Raises ``ValueError`` for anything that makes no calendar.
     """
+    if support.holidays.country != NO_COUNTRY:
+        last_year = max(first_year, min(last_year, _last_known(support.holidays.country)))
     years = range(first_year, last_year + 1)
     days_off: dict[date, str] = {}
     for given in reversed(support.closures):

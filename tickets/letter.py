@@ -55,6 +55,7 @@ MARKS = {
     Notice.SIGHTED: Mark("", "Sees again", "accent"),
     Notice.AT_RISK: Mark("", "At risk", "accent"),
     Notice.UPDATE_DUE: Mark("", "Word due", "accent"),
+    Notice.CALENDAR_ENDS: Mark("", "Calendar ends", "accent"),
     Notice.RECEIVED: Mark("", "Received", "accent"),
     Notice.PRIORITY_CHANGED: Mark("", "Priority changed", "accent"),
     Notice.ASSIGNED: Mark("", "Assigned", "accent"),

@@ -109,6 +109,15 @@ SAMPLE_FACTS = MappingProxyType(
             "percent": 50,
             "time_left": "30 min",
         },
+        Notice.CALENDAR_ENDS: {
+            "title": "Calendar",
+            "last_known": "Thu 31 Dec 2026",
+            "priority": "normal",
+            "agency_name": "Quayside Studio",
+            "zone": "Europe/London",
+            "desk_url": "https://desk.quayside.example/calendar",
+            "at": "2026-03-09T09:04:41+00:00",
+        },
         Notice.UPDATE_DUE: _COMMON
         | {
             "at": "2026-03-09T10:12:20+00:00",

@@ -204,6 +204,7 @@ MAIL_KINDS = {
     Notice.SIGHTED: "reminder",
     Notice.AT_RISK: "reminder",
     Notice.UPDATE_DUE: "reminder",
+    Notice.CALENDAR_ENDS: "reminder",
     Notice.RECEIVED: "opened",
     Notice.PRIORITY_CHANGED: "opened",
     Notice.ASSIGNED: "reminder",

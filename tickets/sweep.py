@@ -13,6 +13,7 @@ import structlog
 from sqlmodel import Session, col, select
 
 from tickets.actions import close
+from tickets.calendars import ends_soon, tell_ending
 from tickets.errors import Unavailable
 from tickets.escalation import escalate, list_running_out, list_words_due, remind
 from tickets.history import SWEEP, get_ticket
@@ -37,6 +38,8 @@ async def sweep(store: Store, policy: Policy, *, now: datetime) -> int:
     Opens its own transactions. Raises ``Unavailable`` if the store is away.
     """
     failed = 0
+    if ends_soon(policy, now) is not None:
+        await store.awrite(lambda tx: tell_ending(tx, policy, at=now))
     for ticket_id in await store.aread(lambda tx: list_running_out(tx, policy, now)):
         failed += await _one(
             store, ticket_id, lambda tx, id_=ticket_id: _escalate(tx, policy, id_, now)

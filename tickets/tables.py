@@ -285,8 +285,7 @@ class CalendarRow(Row, table=True):
 
     ``days`` names its holidays and closures by ISO date from ``first`` to ``last``, ``week`` lists
     each weekday's intervals, and ``digest`` tells both from another version's. ``change`` is what
-    this version changed (see ``tickets.rules.calendar``). ``ending_told_at`` is when the lead was
-    told that its holidays are known for too short a time.
+    this version changed (see ``tickets.rules.calendar``).
     """
 
     client: str = Field(primary_key=True)
@@ -299,4 +298,3 @@ class CalendarRow(Row, table=True):
     week: dict[str, Any] = Field(sa_type=Json)
     days: dict[str, Any] = Field(sa_type=Json)
     change: dict[str, Any] = Field(sa_type=Json)
-    ending_told_at: datetime | None = Field(default=None, sa_type=Instant)

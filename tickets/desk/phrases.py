@@ -146,6 +146,7 @@ NOTICES = {
     Notice.SIGHTED: "Sees again",
     Notice.AT_RISK: "Promise at risk",
     Notice.UPDATE_DUE: "Word to the client due",
+    Notice.CALENDAR_ENDS: "Calendar ends",
     Notice.RECEIVED: "Received",
     Notice.PRIORITY_CHANGED: "Priority changed",
     Notice.ASSIGNED: "Assigned",

@@ -128,6 +128,7 @@ class SupportHours:
         for day in week:
             check_weekday(day)
         self._week = tuple(check_day(week.get(day, ())) for day in WEEKDAYS)
+        self.week = MappingProxyType(dict(zip(WEEKDAYS, self._week, strict=True)))
         if not any(self._week):
             raise ValueError("the week has no support hours; give at least one day an interval")
         if not _FIRST_DATE <= first <= last <= _LAST_DATE:

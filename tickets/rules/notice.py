@@ -29,6 +29,7 @@ class Notice(StrEnum):
     SIGHTED = "sighted"
     AT_RISK = "at_risk"
     UPDATE_DUE = "update_due"
+    CALENDAR_ENDS = "calendar_ends"
     RECEIVED = "received"
     PRIORITY_CHANGED = "priority_changed"
     ASSIGNED = "assigned"
@@ -50,6 +51,7 @@ AUTOMATIC_NOTICES = frozenset(
         Notice.SIGHTED,
         Notice.AT_RISK,
         Notice.UPDATE_DUE,
+        Notice.CALENDAR_ENDS,
         Notice.RECEIVED,
         Notice.PRIORITY_CHANGED,
         Notice.ASSIGNED,
@@ -61,7 +63,7 @@ AUTOMATIC_NOTICES = frozenset(
 )
 """Notices that no person wrote: their mail says ``Auto-Submitted: auto-generated``."""
 
-NOTICES_OF_NO_TICKET = frozenset({Notice.BLIND, Notice.SIGHTED})
+NOTICES_OF_NO_TICKET = frozenset({Notice.BLIND, Notice.SIGHTED, Notice.CALENDAR_ENDS})
 """Notices to staff about ourselves, which belong to no ticket."""
 
 _RANKS = {Priority.CRITICAL: 0, Priority.NORMAL: 1, Priority.LOW: 2}

@@ -28,9 +28,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["ticket_id"], ["ticket.id"], name=op.f("fk_escalation_ticket_id_ticket")
         ),
-        sa.PrimaryKeyConstraint(
-            "ticket_id", "promise_number", "step", name=op.f("pk_escalation")
-        ),
+        sa.PrimaryKeyConstraint("ticket_id", "promise_number", "step", name=op.f("pk_escalation")),
     )
     op.create_table(
         "calendar",
@@ -44,7 +42,6 @@ def upgrade() -> None:
         sa.Column("week", JSON, nullable=False),
         sa.Column("days", JSON, nullable=False),
         sa.Column("change", JSON, nullable=False),
-        sa.Column("ending_told_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("client", "version", name=op.f("pk_calendar")),
     )
     op.execute(
@@ -53,6 +50,7 @@ def upgrade() -> None:
     )
     allow("entry", "action", "escalate")
     allow("promise", "answered_with", "escalate")
+    allow("refusal", "action", "escalate")
     for table in ("message", "delivery"):
         allow(table, "notice", "at_risk", "update_due", "calendar_ends")
 
