@@ -6,7 +6,7 @@ Reads only; every function needs an open transaction.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,14 @@ from monitor.rules.maintenance import WEEKDAYS, DatedWindow, Window
 from monitor.rules.reading import EDGES, day_of, day_start, floor_to, quantile
 from monitor.rules.uptime import Uptime, share_text
 from monitor.tables import IncidentKind, IncidentRow, SiteRow
-from monitor.uptimes import FINE_ONLY, Reading, first_reading_at, read_site, total_of
+from monitor.uptimes import (
+    FINE_ONLY,
+    Reading,
+    first_reading_at,
+    read_site,
+    total_of,
+    uptime_by_site,
+)
 from tickets.desk.watch import (
     AnswerTimes,
     DayView,
@@ -83,6 +90,12 @@ def site_history(
         incidents=_incidents(tx, view.slug),
         windows=[window_words(window, zone) for window in windows],
     )
+
+
+def recent_uptime(tx: Session, *, days: int, now: datetime, zone: ZoneInfo) -> Mapping[str, Uptime]:
+    """Return the uptime by site over some days, today included; nothing of sites never seen."""
+    start = day_start(now.astimezone(zone).date() - (days - 1) * _DAY, zone)
+    return uptime_by_site(tx, start=start, end=now, zone=zone)
 
 
 def site_lag(site: SiteRow) -> timedelta:
