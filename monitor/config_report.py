@@ -6,7 +6,7 @@ each priority if a ticket were raised now, because a wrong calendar is a fault t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -28,6 +28,8 @@ from tickets.rules.escalation import StaffChannel
 from tickets.rules.hours import SupportHours
 from tickets.rules.promise import MetBy, deadline
 from tickets.rules.words import describe_support, describe_target, format_date, format_instant
+from tickets.settings.overrides import support_of
+from tickets.settings.support import SupportSettings
 
 _DAYS = 7
 _MOST_HINTS = 10
@@ -35,17 +37,24 @@ _MET_BY = {MetBy.ACKNOWLEDGEMENT: "an acknowledgement", MetBy.REPLY: "a reply"}
 
 
 def check_config(
-    path: Path, *, environ: Mapping[str, str], now: datetime, show: bool = False
+    path: Path,
+    *,
+    environ: Mapping[str, str],
+    now: datetime,
+    show: bool = False,
+    compare: Callable[[Settings], Iterable[str]] = lambda _: (),
 ) -> tuple[int, str]:
     """Return the exit code (0 good, 1 with faults) and the text to print, without a final newline.
 
     ``now`` is an aware instant. Faults come one per line as ``file:line: key: message``. With
     ``show`` the text is YAML: the effective settings, secrets masked, below the rest as comments.
+    ``compare`` gives the lines on what the settings would change in what is in use.
     """
     try:
         settings = load(path, environ=environ, reads_files=True)
         _check_channels(settings, path=path, environ=environ)
         report = describe_settings(settings, path=path, now=now)
+        report = "\n".join([report, *compare(settings)])
     except Misconfigured as error:
         count = len(error.faults)
         return 1, f"{error}\n{count} {'fault' if count == 1 else 'faults'}"
@@ -98,7 +107,8 @@ def describe_settings(settings: Settings, *, path: Path, now: datetime) -> str:
             *_week(hours, now),
             "",
             f"If a ticket is raised now, {format_instant(now, zone)} ({_support(hours, now)})",
-            *_deadlines(hours, settings, now),
+            *_deadlines(hours, settings.support, now),
+            *_agreements(settings, now),
         ]
     except ValueError as error:
         fault = Fault(file=str(path), line=None, key="support", message=str(error))
@@ -167,8 +177,28 @@ def _week(hours: SupportHours, now: datetime) -> Iterator[str]:
         yield f"  {format_date(day.on):<15}  {said}"
 
 
-def _deadlines(hours: SupportHours, settings: Settings, now: datetime) -> Iterator[str]:
-    for priority, target in settings.support.response.targets().items():
+def _agreements(settings: Settings, now: datetime) -> Iterator[str]:
+    """Yield the same for each client whose agreement differs from the agency's support."""
+    zone = settings.agency.zone
+    first_year, last_year = calendar_years(now.astimezone(zone).date())
+    for client in settings.clients:
+        if client.support is None:
+            continue
+        support = support_of(settings.support, client.support)
+        try:
+            hours = build_support_hours(
+                support, settings.agency.timezone, first_year=first_year, last_year=last_year
+            )
+            lines = [*_deadlines(hours, support, now)]
+        except ValueError as error:
+            raise ValueError(f"of client {client.slug}: {error}") from error
+        yield ""
+        yield f"If {client.slug} raises it ({_support(hours, now)})"
+        yield from lines
+
+
+def _deadlines(hours: SupportHours, support: SupportSettings, now: datetime) -> Iterator[str]:
+    for priority, target in support.response.targets().items():
         respond_by = deadline(hours, target, now).respond_by
         yield (
             f"  {priority.value:<8}  by {format_instant(respond_by, hours.zone)}"

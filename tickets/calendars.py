@@ -91,9 +91,7 @@ def find_drifts(tx: Session, policy: Policy) -> Sequence[Drift]:
     return drifts
 
 
-def put_into_use(
-    tx: Session, policy: Policy, *, source: str, at: datetime
-) -> Sequence[Drift]:
+def put_into_use(tx: Session, policy: Policy, *, source: str, at: datetime) -> Sequence[Drift]:
     """Store the calendars of ``policy`` that differ from those in use, as new versions.
 
     ``source`` says from what their holidays come. Returns the differences.

@@ -122,9 +122,7 @@ def read_change(document: Mapping[str, Sequence[Sequence[object]]]) -> CalendarC
 
     return CalendarChange(
         days=tuple(
-            DayChange(
-                on=date.fromisoformat(str(on)), before=named(before), after=named(after)
-            )
+            DayChange(on=date.fromisoformat(str(on)), before=named(before), after=named(after))
             for on, before, after in document.get("days", ())
         ),
         week=tuple(
