@@ -163,4 +163,5 @@ def _message(kind: str, message: str, model: type[BaseModel]) -> str:
         return f"is unknown here; allowed are {names}" if names else "is unknown here"
     if kind == "string_pattern_mismatch":
         return f"must have the form {message.partition('pattern ')[2]}"
+    message = re.sub(r"<\w+\.\w+: ('[^']*')>", r"\1", message)  # a choice within an enum
     return re.sub(r"^(Input|String|Value|List|Tuple) should", "must", message)
