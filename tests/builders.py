@@ -11,7 +11,7 @@ from monitor.rules.observation import Cause, Observation, Phases
 from monitor.rules.site import Confirmation, Site
 from tickets.holidays import build_support_hours
 from tickets.outbox import Recipient, staff_recipient
-from tickets.policy import ClientContacts, Policy
+from tickets.policy import ClientContacts, ClientProfile, Policy, SiteName
 from tickets.rules.notice import Audience
 from tickets.rules.promise import CountedIn, MetBy, ResponseTarget
 from tickets.rules.ticket import Priority
@@ -61,6 +61,12 @@ def a_policy(
         duty=tuple(duty),
         lead=tuple(lead),
         contacts={"harbour": ClientContacts(incidents=tuple(contacts), tickets=tuple(contacts))},
+        clients={
+            "harbour": ClientProfile(
+                name="Harbour Inns",
+                sites=(SiteName("booking", "Booking site", "https://booking.harbour.test/"),),
+            )
+        },
     )
 
 

@@ -147,12 +147,21 @@ class DeskBench:
         self.store = store
         self.clock = clock
         self.watch = FakeWatch()
-        self.policy: Policy = replace(a_policy(), base_url=base_url)
+        self.with_policy(replace(a_policy(), base_url=base_url))
+
+    def with_policy(self, policy: Policy) -> DeskBench:
+        """Let the desk work with ``policy`` from now on; return the bench."""
+        self.policy = policy
         self.app: ASGIApp = desk_app(
             DeskContext(
-                store=store, policy=self.policy, clock=clock, watch=self.watch, version="1.2.3"
+                store=self.store,
+                policy=policy,
+                clock=self.clock,
+                watch=self.watch,
+                version="1.2.3",
             )
         )
+        return self
 
     @property
     def cookie(self) -> str:

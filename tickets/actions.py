@@ -144,17 +144,16 @@ def _checked_outlook(ticket: TicketRow, promise: PromiseRow, outlook: Outlook) -
     """Return next steps and estimate as columns, those that are given."""
     is_needed = needs_outlook(ticket.priority, is_answered=promise.answered_at is not None)
     told: dict[str, str] = {}
-    for name, given, most in (
-        ("next_steps", outlook.next_steps, MAX_TEXT),
-        ("estimate", outlook.estimate, MAX_TITLE),
+    for name, given, most, missing in (
+        ("next_steps", outlook.next_steps, MAX_TEXT, "next steps are missing"),
+        ("estimate", outlook.estimate, MAX_TITLE, "estimate is missing"),
     ):
-        field = name.replace("_", " ")
         if given.strip():
-            told[name] = checked_text(given, field=field, most=most)
+            told[name] = checked_text(given, field=name.replace("_", " "), most=most)
         elif is_needed:
             raise Refused(
-                f"the {field} is missing: the first reply to a {ticket.priority} ticket says it, "
-                f"or '{NOT_YET_KNOWN}'"
+                f"the {missing}: the first reply to a {ticket.priority} ticket says next steps and "
+                f"an estimate, or '{NOT_YET_KNOWN}'"
             )
     return told
 

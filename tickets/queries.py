@@ -149,7 +149,7 @@ class TicketPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueFilter:
-    """Which tickets the queue shows; None means any. ``search`` is plain text."""
+    """Which tickets the queue shows; None means any, the assignee 0 means nobody."""
 
     client: str | None = None
     priority: Priority | None = None
@@ -303,7 +303,8 @@ def _filtered(query: _TicketSelect, wanted: QueueFilter) -> _TicketSelect:
     if wanted.source is not None:
         query = query.where(col(TicketRow.source) == wanted.source)
     if wanted.assignee_id is not None:
-        query = query.where(col(TicketRow.assignee_id) == wanted.assignee_id)
+        # A row number is never 0.
+        query = query.where(sa.func.coalesce(col(TicketRow.assignee_id), 0) == wanted.assignee_id)
     if wanted.search:
         number = parse_reference(wanted.search)
         query = query.where(

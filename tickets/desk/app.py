@@ -19,6 +19,7 @@ from tickets.desk.calendar_page import show_calendar
 from tickets.desk.context import DeskContext
 from tickets.desk.faults import fault_handlers
 from tickets.desk.headers import SecurityHeaders
+from tickets.desk.new_ticket import open_new_ticket, show_new_ticket
 from tickets.desk.outbox_page import show_outbox
 from tickets.desk.queue import show_finished, show_queue
 from tickets.desk.rendering import CONTENT_TYPES, static_files, static_version
@@ -38,6 +39,7 @@ _STAFF_PAGES: dict[str, StaffPage] = {
     "/": show_queue,
     "/tickets": show_queue,
     "/tickets/finished": show_finished,
+    "/tickets/new": show_new_ticket,
     "/tickets/{ref}": show_ticket,
     "/sites": show_sites,
     "/sites/{slug}": show_site,
@@ -51,6 +53,7 @@ def desk_app(context: DeskContext) -> ASGIApp:
     desk = Desk(context)
     routes = [
         *(Route(path, partial(_for_staff, desk, page)) for path, page in _STAFF_PAGES.items()),
+        Route("/tickets/new", partial(open_new_ticket, desk), methods=["POST"]),
         Route("/tickets/{ref}/{action}", partial(act, desk), methods=["POST"]),
         Route("/sign-in", partial(_sign_in, desk), methods=["GET", "POST"]),
         Route("/sign-out", partial(sign_out, desk), methods=["POST"]),

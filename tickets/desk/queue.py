@@ -12,14 +12,15 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tickets.accounts import SignedIn
+from tickets.accounts import SignedIn, Staff, list_staff
 from tickets.desk.answers import Desk
 from tickets.desk.context import read_page
-from tickets.desk.forms import plain_text
+from tickets.desk.forms import plain_text, read_number
 from tickets.desk.phrases import Mark, mark_of, next_action
 from tickets.policy import Policy
 from tickets.queries import QueueFilter, TicketView, list_clients, list_finished, list_queue
 from tickets.rules.hours import OutOfReach
+from tickets.rules.staff import may_act
 from tickets.rules.ticket import Action, Priority, Source
 from tickets.store import Session
 
@@ -56,6 +57,7 @@ class Wanted:
     """What the reader asked for, as the form shows it again; empty text means any."""
 
     mine: bool
+    assignee: str
     client: str
     priority: Priority | None
     source: Source | None
@@ -64,7 +66,7 @@ class Wanted:
     @property
     def is_any(self) -> bool:
         """Whether nothing narrows the list."""
-        return not (self.mine or self.client or self.priority or self.source or self.search)
+        return self == NOTHING_WANTED
 
     def filter(self, me: SignedIn) -> QueueFilter:
         """Return the same as the store's filter for this reader."""
@@ -72,9 +74,12 @@ class Wanted:
             client=self.client or None,
             priority=self.priority,
             source=self.source,
-            assignee_id=me.staff.id if self.mine else None,
+            assignee_id=me.staff.id if self.mine else read_number(self.assignee),
             search=self.search,
         )
+
+
+NOTHING_WANTED = Wanted(mine=False, assignee="", client="", priority=None, source=None, search="")
 
 
 async def show_queue(desk: Desk, request: Request, me: SignedIn) -> Response:
@@ -91,17 +96,20 @@ async def _list_page(desk: Desk, request: Request, me: SignedIn, *, is_finished:
     context = desk.context
     wanted = read_wanted(request.query_params)
 
-    def read(tx: Session) -> tuple[Sequence[TicketView], Sequence[tuple[str, str]]]:
+    def read(
+        tx: Session,
+    ) -> tuple[Sequence[TicketView], Sequence[tuple[str, str]], Sequence[Staff]]:
         list_tickets = list_finished if is_finished else list_queue
-        return list_tickets(tx, wanted.filter(me)), list_clients(tx)
+        return list_tickets(tx, wanted.filter(me)), list_clients(tx), list_staff(tx)
 
-    frame, (tickets, clients) = await read_page(context, me, read)
+    frame, (tickets, clients, staff) = await read_page(context, me, read)
     now = context.clock.now()
     return desk.page(
         "queue.html",
         frame=frame,
         rows=[queue_row(context.policy, ticket, now=now) for ticket in tickets],
         clients=clients,
+        staff=[one for one in staff if may_act(one.role)],
         wanted=wanted,
         priorities=list(Priority),
         sources=list(Source),
@@ -121,8 +129,10 @@ def queue_row(policy: Policy, ticket: TicketView, *, now: datetime) -> QueueRow:
 
 def read_wanted(query: QueryParams) -> Wanted:
     """Return the filters that an address asks for; what is not allowed is left out."""
+    assignee = query.get("assignee", "")
     return Wanted(
         mine=query.get("mine") == "1",
+        assignee=assignee if read_number(assignee) is not None else "",
         client=plain_text(query.get("client", ""))[:LONGEST_SEARCH],
         priority=_choice(Priority, query.get("priority")),
         source=_choice(Source, query.get("source")),
@@ -141,9 +151,10 @@ def urgency_of(policy: Policy, ticket: TicketView, *, now: datetime) -> Urgency:
         return Urgency.ANSWERED
     if now > promise.respond_by:
         return Urgency.OVER
+    hours = policy.hours_of(ticket.client)
     try:
-        whole = policy.hours.elapsed(promise.started_at, promise.respond_by)
-        left = policy.hours.elapsed(now, promise.respond_by)
+        whole = hours.elapsed(promise.started_at, promise.respond_by)
+        left = hours.elapsed(now, promise.respond_by)
     except OutOfReach:
         return Urgency.STANDING
     return Urgency.SOON if left <= whole * _SOON else Urgency.STANDING
