@@ -30,7 +30,7 @@ _CLIENT_CERTIFICATE = 98
 _REFUSALS = (
     "alert unknown ca", "alert bad certificate", "alert certificate expired",
     "alert certificate revoked", "alert certificate unknown", "alert unsupported certificate",
-    "alert access denied", "alert decrypt error", "alert handshake failure",
+    "alert access denied",
 )  # fmt: skip
 _X509_NOT_YET_VALID = 9
 _X509_EXPIRED = 10

@@ -35,7 +35,8 @@ class Papers:
         return self.authorities is not None, self.certificate is not None
 
 
-_NONE = Papers()
+NO_PAPERS = Papers()
+"""For an exchange that needs the public authorities alone."""
 
 
 def read_papers(terms: Terms) -> Papers:
@@ -46,7 +47,7 @@ def read_papers(terms: Terms) -> Papers:
     """
     own = terms.client_certificate
     if own is None and terms.ca_file is None:
-        return _NONE
+        return NO_PAPERS
     authorities = certificate = key = None
     if terms.ca_file is not None:
         authorities = _read(terms.ca_file, "the certificate authorities")

@@ -7,7 +7,7 @@ in ``response.extensions["transcript"]`` or on ``EgressFailed``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import httpx
 
@@ -31,7 +31,7 @@ class Terms:
     ca_file: str | None = None
     client_certificate: ClientCertificate | None = None
     ip_family: int | None = None
-    address_of: Mapping[str, str] = field(default_factory=dict[str, str])
+    address_of: Mapping[str, str] | None = None
     body_limit: int = 1024 * 1024
     header_limit: int = 100 * 1024
 

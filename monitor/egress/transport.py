@@ -22,7 +22,7 @@ from monitor.egress.diagnosis import Scene, explain, is_whole, wants_http2
 from monitor.egress.driver import Driver
 from monitor.egress.exchange import Exchange
 from monitor.egress.lookup import LookupFailed, NameLookup, SystemLookup
-from monitor.egress.papers import read_papers
+from monitor.egress.papers import NO_PAPERS, read_papers
 from monitor.egress.routes import lacks_ipv6, warn_of_dead_address
 from monitor.egress.seen import Question
 from monitor.egress.terms import EgressFailed, Terms, Transcript
@@ -164,9 +164,8 @@ class CurlTransport(httpx.AsyncBaseTransport):
         )
 
     async def _look_up(self, host: str, terms: Terms, began: float) -> tuple[str, ...]:
-        known = terms.address_of.get(host)
-        if known is not None:
-            return (known,)
+        if terms.address_of is not None and host in terms.address_of:
+            return (terms.address_of[host],)
         if self._lookup is None:
             self._lookup = NameLookup(system_lookup=self._system_lookup)
         try:
@@ -187,7 +186,7 @@ class CurlTransport(httpx.AsyncBaseTransport):
     ) -> tuple[Scene, Transcript]:
         if self._driver is None:
             self._driver = Driver()
-        papers = read_papers(terms)
+        papers = read_papers(terms) if question.scheme == "https" else NO_PAPERS
         idle = self._idle.setdefault(papers.kind, [])
         exchange = idle.pop() if idle else self._make_exchange()
         try:

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,19 @@ async def test_a_file_of_ours_that_is_of_no_use_is_no_fault_of_the_site(
     assert seen.cause is Cause.OWN_RESOURCES, seen.message
     assert judge(seen, slow_after=a_site("http://x/").slow_after).verdict is Verdict.UNKNOWN
     assert "broken.pem" in seen.message
+
+
+async def test_files_are_not_asked_for_where_there_is_no_tls(
+    prober: Prober, own: ClientCertificate
+) -> None:
+    async with serving(answer()) as server:
+        seen = await observe(
+            prober,
+            server.url(),
+            ca_file="nowhere.pem",
+            client_certificate=replace(own, key_file="nowhere.key"),
+        )
+    assert seen.cause is None
 
 
 async def test_our_certificate_is_shown_to_the_sites_own_origin_only(
