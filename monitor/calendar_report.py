@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from tickets.calendars import Drift
-from tickets.rules.calendar import CalendarChange
+from tickets.rules.calendar import CalendarChange, list_runs
 from tickets.rules.interval import WEEKDAY_NAMES, WEEKDAYS
 from tickets.rules.words import format_date, format_instant
 
-_MOST_DAYS = 40
+_MOST_RUNS = 20
 
 
-def describe_drifts(drifts: Sequence[Drift], *, zone: ZoneInfo) -> Iterator[str]:
+def describe_drifts(drifts: Sequence[Drift], *, zone: ZoneInfo, today: date) -> Iterator[str]:
     """Yield the lines that tell which days, hours and open deadlines differ from those in use."""
     for drift in drifts:
-        whose = f"client {drift.client}" if drift.client else "agency"
+        whose = f"the calendar of {drift.client}" if drift.client else "the agency's calendar"
         yield ""
-        yield f"Put into use, this changes the calendar ({whose}, version {drift.version})"
-        yield from describe_change(drift.change)
+        yield f"Put into use, this changes {whose} (version {drift.version})"
+        yield from _changes(drift.change, today)
         if drift.deadlines:
             yield "  Deadlines stay as they were promised; counted anew they would be"
         for one in drift.deadlines:
@@ -29,16 +30,21 @@ def describe_drifts(drifts: Sequence[Drift], *, zone: ZoneInfo) -> Iterator[str]
             yield f"    {one.reference}  {would_be}, promised {format_instant(one.respond_by, zone)}"
 
 
-def describe_change(change: CalendarChange) -> Iterator[str]:
-    """Yield a line for each day and weekday that changes."""
+def _changes(change: CalendarChange, today: date) -> Iterator[str]:
+    """Yield a line for each weekday and each run of coming days that change."""
     for one in change.week:
         name = WEEKDAY_NAMES[WEEKDAYS.index(one.day)]
         after, before = ", ".join(one.after) or "closed", ", ".join(one.before) or "closed"
         yield f"  hours    {name:<15}  {after}, so far {before}"
-    for day in change.days[:_MOST_DAYS]:
-        said = day.after or day.before
-        if day.before is not None and day.after is not None:
-            said = f"{day.after}, so far {day.before}"
-        yield f"  {day.word:<7}  {format_date(day.on):<15}  {said}"
-    if len(change.days) > _MOST_DAYS:
-        yield f"  and {len(change.days) - _MOST_DAYS} days more"
+    runs = list_runs([day for day in change.days if day.on >= today])
+    for first, last in runs[:_MOST_RUNS]:
+        until = "" if first == last else f" to {format_date(last.on)}"
+        so_far = f", so far {first.before}" if first.before and first.after else ""
+        yield (
+            f"  {first.word:<7}  {format_date(first.on):<15}  {first.after or first.before}"
+            f"{so_far}{until}"
+        )
+    if len(runs) > _MOST_RUNS:
+        yield "  and more in later years"
+    if len(change.days) > sum((last.on - first.on).days + 1 for first, last in runs):
+        yield "  and days that have passed"

@@ -40,4 +40,6 @@ def _changes(surroundings: Surroundings, settings: Settings) -> Iterable[str]:
         return ()  # nothing is in use yet
     except Unavailable as error:
         return ("", f"The calendar in use could not be compared: {error}")
-    return describe_drifts(drifts, zone=settings.agency.zone)
+    zone = settings.agency.zone
+    today = surroundings.clock.now().astimezone(zone).date()
+    return describe_drifts(drifts, zone=zone, today=today)

@@ -111,6 +111,20 @@ def compare(before: CalendarDays, after: CalendarDays) -> CalendarChange:
     return CalendarChange(days=days, week=week)
 
 
+def list_runs(days: Sequence[DayChange]) -> Sequence[tuple[DayChange, DayChange]]:
+    """Return dates in a row that change alike as the first and last of them."""
+    runs: list[tuple[DayChange, DayChange]] = []
+    for day in days:
+        if runs:
+            first, last = runs[-1]
+            is_next = (day.on - last.on).days == 1
+            if is_next and (day.before, day.after) == (last.before, last.after):
+                runs[-1] = first, day
+                continue
+        runs.append((day, day))
+    return runs
+
+
 def read_change(document: Mapping[str, Sequence[Sequence[object]]]) -> CalendarChange:
     """Return the change that ``CalendarChange.document`` wrote."""
 
