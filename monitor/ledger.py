@@ -45,14 +45,16 @@ class IncidentPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """A transition of one site with what was seen: for a bad one its first bad observation."""
+    """A transition of one site with what was seen: for a bad one its first bad observation.
+
+    The last good one stands in the site's sighting, so that no prober keeps ten thousand of them.
+    """
 
     site: Site
     client_name: str
     transition: Transition
     observation: Observation
     judgement: Judgement
-    last_good: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +75,16 @@ class Ledger:
         if transition.after is Verdict.UP:
             return incident and self._end(tx, incident, transition, at=at)
         if incident is None:
-            incident = self._continue(tx, confirmed, at=at) or self._open(tx, confirmed, at=at)
+            incident = self._continue(tx, confirmed, at=at) or self._open(
+                tx, confirmed, sighting.last_good, at=at
+            )
         if transition.after is Verdict.DOWN and incident.kind is IncidentKind.SLOW:
             self._worsen(tx, incident, confirmed, at=at)
         return incident
 
-    def _open(self, tx: Session, confirmed: Confirmed, *, at: datetime) -> IncidentRow:
+    def _open(
+        self, tx: Session, confirmed: Confirmed, last_good: dict[str, Any] | None, *, at: datetime
+    ) -> IncidentRow:
         is_down = confirmed.transition.after is Verdict.DOWN
         site, since = confirmed.site, confirmed.transition.since
         cause = confirmed.judgement.cause or Cause.SLOW
@@ -103,7 +109,7 @@ class Ledger:
                 evidence=compare(
                     confirmed.observation,
                     confirmed.judgement,
-                    confirmed.last_good,
+                    last_good,
                     zone=self.policy.zone,
                 ),
             ),

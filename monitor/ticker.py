@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import structlog
 
 from monitor.ledger import Confirmed
-from monitor.readings import Readings, observation_document
+from monitor.readings import Readings
 from monitor.rules.maintenance import maintenance_until
 from monitor.rules.observation import Cause, Observation
 from monitor.rules.sight import LONG_UNSEEN, Tally
@@ -76,14 +76,12 @@ Recorder = Callable[[Confirmed], Awaitable[None]]
 
 @dataclass(slots=True)
 class Watched:
-    """One site as its prober knows it: its streak and the observations that tell what changed."""
+    """One site as its prober knows it: its streak and the observation that began a bad run."""
 
     site: Site
     client_name: str
     streak: Streak = Streak()
     first_bad: tuple[Observation, Judgement] | None = None
-    good: tuple[Observation, Judgement] | None = None
-    stored_good: dict[str, Any] | None = None
     is_running: bool = False
     is_looked_at_again: bool = False
     is_long: bool = False
@@ -345,7 +343,7 @@ class Ticker:
         """Keep the first bad observation of a run: what failed first is the best evidence."""
         match judgement.verdict:
             case Verdict.UP:
-                watched.first_bad, watched.good = None, (observation, judgement)
+                watched.first_bad = None
             case Verdict.DOWN:
                 # A slow run that ends in an outage is not the evidence of the outage.
                 if watched.first_bad is None or watched.first_bad[1].cause is Cause.SLOW:
@@ -371,7 +369,6 @@ class Ticker:
             transition=transition,
             observation=observation,
             judgement=judgement,
-            last_good=observation_document(*watched.good) if watched.good else watched.stored_good,
         )
         try:
             await self._record(confirmed)

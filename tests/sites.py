@@ -76,7 +76,6 @@ def settle(
         transition=Transition(before=None, after=verdict, since=since, confirmed_at=at),
         observation=observation,
         judgement=judge(observation, slow_after=site.slow_after),
-        last_good=None,
     )
     ledger = Ledger(policy=policy, incidents=IncidentPolicy(), location=location)
     store.write(lambda tx: ledger.record(tx, change, at=at))

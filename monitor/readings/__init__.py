@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from monitor.readings.latest import (
     Document,
+    Known,
     Readings,
-    load_sightings,
+    load_known,
     observation_document,
-    seen_at,
     store_changes,
 )
 
 __all__ = [
     "Document",
+    "Known",
     "Readings",
-    "load_sightings",
+    "load_known",
     "observation_document",
-    "seen_at",
     "store_changes",
 ]

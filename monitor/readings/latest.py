@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from monitor.readings.buckets import Bucket, Buckets
 from monitor.rules.observation import Certificate, Observation, Phases
@@ -250,13 +250,27 @@ def _update(shape: frozenset[str]) -> sa.Update:
     )
 
 
-def load_sightings(tx: Session, location: str) -> dict[str, SightingRow]:
-    """Return the sightings of ``location`` by site slug."""
-    rows = tx.exec(select(SightingRow).where(col(SightingRow.location) == location)).all()
-    return {row.site: row for row in rows}
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a prober that starts must know of a site: its confirmed verdict, when it was last seen.
+
+    ``seen_at`` is when the last observation began; both are None for a site never seen.
+    """
+
+    settled: Verdict | None = None
+    seen_at: datetime | None = None
 
 
-def seen_at(sighting: SightingRow) -> datetime | None:
-    """Return when the last observation of a sighting began; None if there is none."""
-    document = sighting.observation
+def load_known(tx: Session, location: str) -> dict[str, Known]:
+    """Return what is known of the sites of ``location``, by slug."""
+    row = SightingRow
+    query = sa.select(col(row.site), col(row.settled), col(row.observation)).where(
+        col(row.location) == location
+    )
+    # Observations are large beside what is kept of them, so only some are in memory at a time.
+    found = tx.connection().execute(query.execution_options(yield_per=500))
+    return {site: Known(settled, _seen_at(observation)) for site, settled, observation in found}
+
+
+def _seen_at(document: Document | None) -> datetime | None:
     return None if document is None else datetime.fromisoformat(document["started_at"])

@@ -17,7 +17,7 @@ from monitor.jobs import Jobs
 from monitor.ledger import Confirmed, IncidentPolicy, Ledger
 from monitor.loop_lag import LoopLag
 from monitor.prober import Prober
-from monitor.readings import Document, Readings, load_sightings, seen_at, store_changes
+from monitor.readings import Document, Known, Readings, load_known, store_changes
 from monitor.readings.buckets import Bucket
 from monitor.readings.rows import add_buckets
 from monitor.roles.descriptors import affordable
@@ -170,19 +170,16 @@ class ProberRole:
         )
 
     def _watched(self, tx: Session, readings: Readings) -> dict[str, Watched]:
-        sightings = load_sightings(tx, self.location)
+        known = load_known(tx, self.location)
         names = {client.slug: client.name for client in self.settings.clients}
         watched: dict[str, Watched] = {}
         for site in list_sites(self.settings):
-            sighting = sightings.get(site.slug)
-            readings.buckets.watch(
-                site, seen_at=sighting and seen_at(sighting), now=self.clock.now()
-            )
+            sighting = known.get(site.slug, Known())
+            readings.buckets.watch(site, seen_at=sighting.seen_at, now=self.clock.now())
             watched[site.slug] = Watched(
                 site=site,
                 client_name=names[site.client],
-                streak=Streak(settled=sighting.settled if sighting else None),
-                stored_good=sighting.last_good if sighting else None,
+                streak=Streak(settled=sighting.settled),
             )
         return watched
 

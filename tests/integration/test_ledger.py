@@ -48,7 +48,6 @@ def confirmed(
     minute: float,
     site: Site = SITE,
     observation: Observation | None = None,
-    last_good: dict[str, Any] | None = None,
 ) -> Confirmed:
     since = START + timedelta(minutes=minute)
     usual = {
@@ -65,13 +64,16 @@ def confirmed(
         ),
         observation=observation,
         judgement=judge(observation, slow_after=site.slow_after),
-        last_good=last_good,
     )
 
 
 def record(store: Store, ledger: Ledger, change: Confirmed) -> IncidentRow | None:
     at = change.transition.confirmed_at
     return store.write(lambda tx: ledger.record(tx, change, at=at))
+
+
+def keep_as_last_good(tx: Session, good: dict[str, Any]) -> None:
+    tx.get_one(SightingRow, (SITE.slug, "main")).last_good = good
 
 
 def rows(store: Store, table: type[Any]) -> list[Any]:
@@ -296,7 +298,8 @@ def test_the_ticket_sets_what_was_seen_beside_what_was_well(store: Store, ledger
         title="<b>Oops</b>",
         excerpt="<script>alert(1)</script>",
     )
-    record(store, ledger, confirmed(Verdict.DOWN, minute=0, observation=bad, last_good=good))
+    store.write(lambda tx: keep_as_last_good(tx, good))
+    record(store, ledger, confirmed(Verdict.DOWN, minute=0, observation=bad))
     evidence = store.read(lambda tx: get_ticket_page(tx, "T-1001")).evidence
     lines = {line.label: (line.now, line.before) for line in evidence.lines}
     assert lines["answer"] == (
