@@ -11,14 +11,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tickets.accounts import SignedIn
+from tickets.calendars import LastChange, ends_soon, find_last_change
 from tickets.desk.answers import Desk
 from tickets.desk.context import read_page
 from tickets.policy import Policy
-from tickets.rules.hours import OutOfReach, SupportHours
+from tickets.rules.calendar import list_runs
+from tickets.rules.hours import WEEKDAYS, OutOfReach, SupportHours
 from tickets.rules.promise import ResponseTarget, deadline
 from tickets.rules.ticket import Priority
+from tickets.rules.words import format_date
 
 MONTHS_SHOWN = 12
+MOST_CHANGES = 20
 
 _MONTH_NAMES = (
     "January", "February", "March", "April", "May", "June",
@@ -66,29 +70,90 @@ class Month:
     named: Sequence[NamedDays]
 
 
-async def show_calendar(desk: Desk, _request: Request, me: SignedIn) -> Response:
-    """Show the deadlines if raised now, the usual week, and twelve months."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedDay:
+    """A date, a run of dates or a weekday that the newest version of a calendar changed."""
+
+    when: str
+    word: str
+    name: str
+    before: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownChange:
+    """What the newest version of a calendar changed, as far as it lies ahead."""
+
+    client: str
+    version: int
+    made_at: datetime
+    source: str
+    days: Sequence[ChangedDay]
+
+
+async def show_calendar(desk: Desk, request: Request, me: SignedIn) -> Response:
+    """Show the deadlines if raised now, the usual week, and twelve months.
+
+    They are the agency's, or those of ``client`` in the address if it has an agreement of its own.
+    """
     context = desk.context
-    frame, _ = await read_page(context, me, lambda _tx: None)
+    frame, last_change = await read_page(context, me, find_last_change)
     now = context.clock.now()
-    hours = context.policy.hours
+    policy = context.policy
+    wanted = request.query_params.get("client", "")
+    client = wanted if wanted in policy.promises else ""
+    hours = policy.hours_of(client)
     today = now.astimezone(hours.zone).date()
     return desk.page(
         "calendar.html",
         frame=frame,
-        dues=dues(context.policy, now),
+        client=client,
+        clients=sorted(policy.promises),
+        change=None if last_change is None else _shown_change(last_change, today),
+        ends_soon=ends_soon(policy, now) is not None,
+        dues=dues(policy, client, now),
         week=usual_week(hours, today),
         months=months(hours, today),
         last_known=hours.last,
     )
 
 
-def dues(policy: Policy, now: datetime) -> Sequence[Due]:
-    """Return the deadline of a ticket of each priority if it were raised at ``now``."""
+def _shown_change(last: LastChange, today: date) -> ShownChange:
+    week = [
+        ChangedDay(
+            when=_WEEKDAYS[WEEKDAYS.index(one.day)],
+            word="hours",
+            name=", ".join(one.after) or "closed",
+            before=", ".join(one.before) or "closed",
+        )
+        for one in last.change.week
+    ]
+    days = [
+        ChangedDay(
+            when=format_date(first.on)
+            + ("" if first == end else f" to {format_date(end.on)}"),
+            word=first.word,
+            name=first.after or first.before or "",
+            before=first.before if first.after and first.before else "",
+        )
+        for first, end in list_runs([day for day in last.change.days if day.on >= today])
+    ]
+    return ShownChange(
+        client=last.client,
+        version=last.version,
+        made_at=last.made_at,
+        source=last.source,
+        days=[*week, *days][:MOST_CHANGES],
+    )
+
+
+def dues(policy: Policy, client: str, now: datetime) -> Sequence[Due]:
+    """Return the deadline of a client's ticket of each priority if it were raised at ``now``."""
     found: list[Due] = []
-    for priority, target in policy.targets.items():
+    hours = policy.hours_of(client)
+    for priority, target in policy.targets_of(client).items():
         try:
-            respond_by = deadline(policy.hours, target, now).respond_by
+            respond_by = deadline(hours, target, now).respond_by
         except OutOfReach:
             respond_by = None
         found.append(Due(priority=priority, target=target, respond_by=respond_by))

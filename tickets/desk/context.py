@@ -80,10 +80,11 @@ class Words:
         """Return an instant with date, time and zone, ``Mon 9 Mar 2026 09:30 GMT``."""
         return format_instant(at, self.policy.zone)
 
-    def left(self, respond_by: datetime) -> str:
-        """Return the support time left in whole minutes, ``18 min``, or ``12 min over``."""
+    def left(self, respond_by: datetime, client: str = "") -> str:
+        """Return the client's support time left in whole minutes, ``18 min``, ``12 min over``."""
+        hours = self.policy.hours_of(client)
         try:
-            text = describe_time_left(self.policy.hours, now=self.now, respond_by=respond_by)
+            text = describe_time_left(hours, now=self.now, respond_by=respond_by)
         except OutOfReach:
             return "beyond the calendar"
         return _SECONDS.sub("", text)
