@@ -25,8 +25,10 @@ from typing import Any
 import pytest
 
 from monitor.cli import main
+from monitor.rules.verdict import Verdict
 from tests.builders import a_policy, a_site
 from tests.clocks import FakeClock
+from tests.integration.test_site_history import see_minutes
 from tests.sites import watch
 from tests.tickets import opened
 from tickets.accounts import PasswordHash, add_staff, find_credentials, verify_password
@@ -511,6 +513,24 @@ def test_sites_are_listed_before_and_after_they_are_probed(
     assert [site["slug"] for site in document] == ["booking", "broken"]
     assert document[0]["state"] == "unknown"
     assert document[0]["interval_seconds"] == 60
+
+
+def test_a_site_is_shown_with_its_uptime(ready: Fettle, clock: FakeClock) -> None:
+    store = Store(ready.environ["FETTLE_STORE__URL"])
+    site = a_site()
+    watch(store, [site], at=clock.now())
+    see_minutes(store, site, clock, [Verdict.UP] * 57 + [Verdict.DOWN] * 3)
+    store.close()
+    shown = ready("sites", "show", "booking").out
+    assert "last 24 h  95.00 %  down 3 min" in shown
+    assert "Tue 3 Mar 2026: 95.00 %, down 3 min" in shown
+    document = ready("sites", "show", "booking", "--json").document
+    assert document["uptime"]["30 d"]["share"] == 0.95
+    assert document["uptime"]["30 d"]["unwatched_seconds"] == 0
+    assert len(document["days"]) == 90
+    assert "95.00 % in 30 d" in ready("sites", "list").out
+    unknown = ready("sites", "show", "bookings")
+    assert (unknown.code, "fettle sites list names them" in unknown.err) == (1, True)
 
 
 def test_the_outbox_is_listed_by_state(staffed: Fettle) -> None:
