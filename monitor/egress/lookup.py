@@ -2,8 +2,8 @@
 
 The system's lookup can be neither awaited nor cancelled. It therefore runs in daemon threads that
 nothing else uses and nobody waits for at exit; each name that hangs holds one of them or two, and
-whoever asks for the same name meanwhile waits for the same answer. libcurl's own threads are not used: they
-are twenty, so that twenty hanging names would stop every other.
+whoever asks for the same name meanwhile waits for the same answer. libcurl's own threads are not
+used: they are twenty, so that twenty hanging names would stop every other.
 """
 
 from __future__ import annotations

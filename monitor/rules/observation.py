@@ -70,7 +70,7 @@ NETWORK_CAUSES = frozenset(
         Cause.BODY_INCOMPLETE,
     }
 )
-"""Causes that our own dead or captured network could produce too: canaries are asked before blame."""
+"""Causes that our own dead or captured network could produce too: the canaries are asked first."""
 
 LOOKUP_CAUSES = frozenset(
     {Cause.DNS_NOT_FOUND, Cause.DNS_FAILURE, Cause.DNS_TIMEOUT, Cause.OWN_RESOLVER}
