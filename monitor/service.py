@@ -22,7 +22,7 @@ from tickets.clock import Clock
 from tickets.errors import Fault, Misconfigured
 from tickets.holidays import build_support_hours, calendar_source, calendar_years
 from tickets.outbox import Recipient, staff_recipient, staff_service
-from tickets.policy import ClientContacts, ClientPromises, ClientProfile, Policy, SiteName
+from tickets.policy import ClientContacts, ClientProfile, ClientPromises, Policy, SiteName
 from tickets.rules.escalation import StaffChannel
 from tickets.rules.hours import SupportHours
 from tickets.rules.notice import Audience
@@ -31,7 +31,6 @@ from tickets.rules.ticket import Priority
 from tickets.settings.overrides import support_of
 from tickets.settings.support import SupportSettings
 from tickets.store import Store
-
 
 log = structlog.get_logger()
 

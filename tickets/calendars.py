@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import cast
 
 from sqlmodel import Session, col, select
@@ -27,7 +27,6 @@ from tickets.rules.hours import SupportHours
 from tickets.rules.notice import Notice
 from tickets.rules.promise import ResponseTarget, deadline
 from tickets.rules.ticket import OPEN_STATUSES, Priority, reference
-from tickets.rules.words import format_date
 from tickets.tables import CalendarRow, PromiseRow, TicketRow
 
 AGENCY = ""
@@ -162,7 +161,7 @@ def tell_ending(tx: Session, policy: Policy, *, at: datetime) -> bool:
         recipients=policy.lead or policy.duty,
         facts={
             "title": "Calendar",
-            "last_known": format_date(last),
+            "until": _end_of(last, policy).isoformat(),
             "priority": Priority.NORMAL.value,
             "agency_name": policy.agency_name,
             "zone": policy.zone.key,
@@ -173,6 +172,10 @@ def tell_ending(tx: Session, policy: Policy, *, at: datetime) -> bool:
         at=at,
         priority=Priority.NORMAL,
     )
+
+
+def _end_of(last: date, policy: Policy) -> datetime:
+    return datetime.combine(last + timedelta(days=1), time(), policy.zone)
 
 
 def _calendars(policy: Policy) -> Iterator[tuple[str, SupportHours]]:

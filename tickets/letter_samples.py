@@ -111,7 +111,7 @@ SAMPLE_FACTS = MappingProxyType(
         },
         Notice.CALENDAR_ENDS: {
             "title": "Calendar",
-            "last_known": "Thu 31 Dec 2026",
+            "until": "2027-01-01T00:00:00+00:00",
             "priority": "normal",
             "agency_name": "Quayside Studio",
             "zone": "Europe/London",

@@ -170,6 +170,7 @@ def test_html_is_small_and_fetches_nothing(notice: Notice, audience: Audience) -
     assert addresses <= {
         "https://booking.harbourinns.example/",
         "https://desk.quayside.example/tickets/T-1042",
+        "https://desk.quayside.example/calendar",
         "https://desk.quayside.example/sites",
     }
 

@@ -130,8 +130,7 @@ def _shown_change(last: LastChange, today: date) -> ShownChange:
     ]
     days = [
         ChangedDay(
-            when=format_date(first.on)
-            + ("" if first == end else f" to {format_date(end.on)}"),
+            when=format_date(first.on) + ("" if first == end else f" to {format_date(end.on)}"),
             word=first.word,
             name=first.after or first.before or "",
             before=first.before if first.after and first.before else "",
