@@ -26,6 +26,8 @@ import pytest
 
 from monitor.cli import main
 from monitor.rules.verdict import Verdict
+from monitor.service import prepare_store
+from monitor.settings.load import load
 from tests.builders import a_policy, a_site
 from tests.clocks import FakeClock
 from tests.integration.test_site_history import see_minutes
@@ -287,6 +289,89 @@ def test_an_instant_or_client_that_is_none_is_wrong_usage(
     assert (ended.code, ended.out) == (2, "")
     assert says in ended.err
     assert ended.err.count("\n") == 1
+
+
+SCOTTISH = """\
+    support:
+      holidays: {subdivision: SCT}
+      response: {critical: {within: 30m}}
+"""
+
+
+def agree(fettle: Fettle, text: str) -> None:
+    """Give the client ``harbour`` an agreement of its own."""
+    before = fettle.config.read_text(encoding="utf-8")
+    assert before.count("    name: Harbour Inns\n") == 1
+    after = before.replace("    name: Harbour Inns\n", "    name: Harbour Inns\n" + text)
+    fettle.config.write_text(after, encoding="utf-8")
+
+
+def test_a_client_s_own_calendar_and_target_count_for_it_alone(fettle: Fettle) -> None:
+    agree(fettle, SCOTTISH)
+    words = ["deadline", "--priority", "critical", "--at", "2026-04-02T16:45", "--explain"]
+    own = fettle(*words, "--client", "harbour").out
+    assert own.startswith("Respond by Mon 6 Apr 2026 09:15 BST\n")  # no Easter Monday there
+    assert "Fri 3 Apr 2026   Good Friday" in own
+    assert fettle(*words).out.startswith("Respond by Tue 7 Apr 2026 09:45 BST\n")
+
+
+def test_support_time_between_two_instants(fettle: Fettle) -> None:
+    words = ["hours", "elapsed", "--from", "2026-12-23T16:00", "--to", "2027-01-04T10:00"]
+    told = fettle(*words)
+    assert told.out == (
+        "2 h of support time\nWed 23 Dec 2026 16:00 GMT to Mon 4 Jan 2027 10:00 GMT\n"
+    )
+    explained = fettle(*words, "--explain").out
+    assert "  Mon 4 Jan 2027   09:00-10:00  1 h, 2 h in all\n" in explained
+    assert "  Fri 25 Dec 2026  Christmas Day\n" in explained
+    document = fettle(*words, "--json").document
+    assert document["elapsed_seconds"] == 7200
+    assert document["to"] == "2027-01-04T10:00:00+00:00"
+    assert {"date": "2026-12-24", "why": "Christmas closure"} in document["skipped"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "says"),
+    [
+        ("tomorrow", "2026-12-23T16:00", "--from: 'tomorrow' is no instant"),
+        ("2026-12-23T16:00", "2026-12-24", "--to: '2026-12-24' has no time of day"),
+        ("2026-12-23T16:00", "2026-12-22T16:00", "the end must not lie before the start"),
+        ("0001-01-01T00:00", "2026-12-22T16:00", "--from and --to: "),
+    ],
+)
+def test_instants_between_which_no_time_can_be_counted(
+    fettle: Fettle, start: str, end: str, says: str
+) -> None:
+    ended = fettle("hours", "elapsed", "--from", start, "--to", end)
+    assert (ended.code, ended.out) == (2, "")
+    assert says in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_check_config_tells_what_a_client_was_promised(fettle: Fettle) -> None:
+    agree(fettle, SCOTTISH)
+    out = fettle("check-config").out
+    assert "If harbour raises it (support is open until 17:00)\n" in out
+    assert "  critical  by Tue 3 Mar 2026 10:30 GMT  (30 min in support hours" in out
+
+
+def test_check_config_tells_what_a_calendar_would_change(
+    staffed: Fettle, store: Store, clock: FakeClock
+) -> None:
+    settings = load(staffed.config, environ=staffed.environ)
+    prepare_store(store, settings, location="main", clock=clock)
+    assert "Put into use" not in staffed("check-config").out
+    text = staffed.config.read_text(encoding="utf-8")
+    day = "{holidays: {add: [{date: 2026-03-03, name: Day of mourning}]}}"
+    staffed.config.write_text(f"{text}support: {day}\n", encoding="utf-8")
+    told = staffed("check-config")
+    assert told.code == 0
+    assert told.out.endswith(
+        "\nPut into use, this changes the agency's calendar (version 1)\n"
+        "  added    Tue 3 Mar 2026   Day of mourning\n"
+        "  Deadlines stay as they were promised; counted anew they would be\n"
+        "    T-1001  Wed 4 Mar 2026 10:00 GMT, promised Tue 3 Mar 2026 11:00 GMT\n"
+    )
 
 
 # The store
