@@ -211,7 +211,11 @@ def _add_looks(group: Group) -> None:
     elapsed.add_argument(
         "--explain", action="store_true", help="list what counted and the days skipped"
     )
-    sites = add_group(group, "sites", does="look at the sites that are watched")
+    _add_sites(group)
+
+
+def _add_sites(group: Group) -> None:
+    sites = add_group(group, "sites", does="look at the sites that are watched, bring in others")
     add_leaf(
         sites,
         "list",
@@ -219,4 +223,34 @@ def _add_looks(group: Group) -> None:
         does="list the sites of the configuration and how they stand",
         example="fettle sites list",
         has_json=True,
+    )
+    taken = add_leaf(
+        sites,
+        "import",
+        ("site_lists", "import_list"),
+        does="print the sites of another program's list as clients of a configuration",
+        example="fettle sites import Uptime_Kuma_Backup.json --out imported.yml",
+        has_json=True,
+    )
+    taken.add_argument(
+        "file",
+        metavar="FILE",
+        help="a JSON backup of Uptime Kuma, or a file_sd list of Prometheus (JSON or YAML)",
+    )
+    taken.add_argument(
+        "--out", metavar="FILE", help="write to this new file; nothing is ever overwritten"
+    )
+    given = add_leaf(
+        sites,
+        "export",
+        ("site_lists", "export_list"),
+        does="print the sites of the configuration for other programs, without secrets",
+        example="fettle sites export --format file_sd > targets.json",
+    )
+    given.add_argument(
+        "--format",
+        choices=["yaml", "file_sd"],
+        default="yaml",
+        help="clients with their sites as the configuration writes them, or a list for Prometheus "
+        "(default: yaml)",
     )

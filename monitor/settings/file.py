@@ -266,5 +266,11 @@ def _unreadable(source: str, message: str, line: int | None = None) -> Misconfig
 
 
 def dump(document: object) -> str:
-    """Return plain values as YAML text that ``parse`` reads, keys in the order given."""
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    """Return plain values as YAML text that ``parse`` reads, keys in the order given.
+
+    Other scripts are written as they are, unless something that does not print stands among them.
+    """
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    if text.replace("\n", "").isprintable():
+        return text
+    return yaml.safe_dump(document, sort_keys=False, width=100)
