@@ -267,11 +267,13 @@ class Ticker:
                 self.figures.due -= 1
                 self.figures.in_flight += 1
                 self._note_lateness(self._clock.monotonic() - due)
+                gap = self._gap
                 try:
-                    await self._probe(watched)
-                    self.figures.ok += 1
+                    observation = await self._look(watched)
                 finally:
                     self.figures.in_flight -= 1
+            await self._take(watched, observation, gap=gap)
+            self.figures.ok += 1
         except Exception:
             # A loop edge: one site that trips over a fault of ours must not stop the others.
             self.figures.error += 1
@@ -284,13 +286,17 @@ class Ticker:
         self.figures.lateness[bisect_left(LATENESS_EDGES, seconds)] += 1
         self.figures.lateness_sum += seconds
 
-    async def _probe(self, watched: Watched) -> None:
-        site, gap = watched.site, self._gap
-        began = self._clock.monotonic()
+    async def _look(self, watched: Watched) -> Observation:
+        site, began = watched.site, self._clock.monotonic()
         observation = await self._prober.probe(site, started_at=self._clock.now())
         took = self._clock.monotonic() - began
         watched.is_long = took > LONG_SHARE * site.timeout.total_seconds()
         self._excuser.note(observation)
+        return observation
+
+    async def _take(self, watched: Watched, observation: Observation, *, gap: int) -> None:
+        """Judge what was seen and record what follows; ``gap`` is the newest when it began."""
+        site = watched.site
         if watched.gap != self._gap:
             observation = self._doubt(observation, site)
             watched.gap = gap  # the doubt stays for the next probe if this one began before the gap

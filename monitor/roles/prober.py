@@ -22,6 +22,7 @@ from monitor.readings.buckets import Bucket
 from monitor.readings.rows import add_buckets
 from monitor.roles.descriptors import affordable
 from monitor.roles.lookout import Lookout, cycle_seconds
+from monitor.roles.recording import Recorder
 from monitor.rules.streak import Streak
 from monitor.rules.verdict import Verdict
 from monitor.service import build_policy
@@ -106,9 +107,10 @@ class ProberRole:
             lease.check(tx, location=self.location, fence=fence)
             return ledger.record(tx, confirmed, at=clock.now())
 
+        recorder = Recorder(store.awrite, record_in)
+
         async def record(confirmed: Confirmed) -> None:
-            incident = await store.awrite(lambda tx: record_in(tx, confirmed))
-            _log_transition(confirmed, incident)
+            _log_transition(confirmed, await recorder.record(confirmed))
 
         ticker = Ticker(
             await store.aread(lambda tx: self._watched(tx, readings)),
@@ -162,6 +164,7 @@ class ProberRole:
         finally:
             lag.stop()
             await ticker.drain()
+            await recorder.aclose()
             await canaries.aclose()
             await prober.aclose()
         await readings.flush_all(write_all)
