@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Sequence
 
 from monitor.egress.seen import Seen
 
 _NO_WAY = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENETDOWN}
+_MOST_NAMED = 4
 _PATIENCE_SECONDS = 0.19
 """libcurl tries the next address after 200 ms even if the one before may still come."""
 
@@ -37,34 +39,32 @@ def lacks_ipv6(seen: Seen) -> bool:
     return bool(tried) and all(":" in address and not has_route(address) for address in tried)
 
 
-def warn_of_dead_address(seen: Seen, connected: str, *, after_seconds: float) -> str | None:
-    """Return a sentence on what was tried in vain before ``connected`` worked; None for nothing.
+def warn_of_other_addresses(seen: Seen, connected: str, *, after_seconds: float) -> str | None:
+    """Return a sentence on the addresses that came before ``connected``; None for nothing.
 
-    ``after_seconds`` is when the connection stood, counted as ``seen.attempted_at`` is.
+    They were tried in vain, or denied. ``after_seconds`` is when the connection stood, counted as
+    ``seen.attempted_at`` is.
     """
     if len(seen.attempted) < 2 or connected not in seen.attempted:
         return None
-    winner = seen.attempted.index(connected)
-    denied = {address for address, _ in seen.blocked}
-    tried = [
-        (address, next_at - at)
-        for address, at, next_at in zip(
-            seen.attempted[:winner],
-            seen.attempted_at,
-            seen.attempted_at[1:],
-            strict=False,
-        )
-        if address not in denied and has_route(address)
-    ]
-    if not tried:
-        return None
-    is_patient = any(seconds >= _PATIENCE_SECONDS for _, seconds in tried)
-    named = ", ".join(address for address, _ in tried[:4])
-    families = {_family(address) for address, _ in tried}
-    what = f"{named} gave no connection"
-    if families != {_family(connected)} and len(families) == 1:
+    denied = dict(seen.blocked)
+    passed_over = seen.attempted[: seen.attempted.index(connected)]
+    parts = [f"{each} is {denied[each]}" for each in passed_over if each in denied][:_MOST_NAMED]
+    dead = [each for each in passed_over if each not in denied and has_route(each)]
+    if dead:
+        parts.append(_dead(dead, connected, seen, after_seconds=after_seconds))
+    return "; ".join(parts) or None
+
+
+def _dead(dead: Sequence[str], connected: str, seen: Seen, *, after_seconds: float) -> str:
+    what = f"{', '.join(dead[:_MOST_NAMED])} gave no connection"
+    families = {_family(each) for each in dead}
+    if len(families) == 1 and families != {_family(connected)}:
         what = f"{families.pop()} fails: {what}"
-    within = f" within {after_seconds:.1f} s" if is_patient else ""
+    begun_at = dict(zip(seen.attempted, seen.attempted_at, strict=True))
+    next_at = dict(zip(seen.attempted, seen.attempted_at[1:], strict=False))
+    is_waited_for = any(next_at[each] - begun_at[each] >= _PATIENCE_SECONDS for each in dead)
+    within = f" within {after_seconds:.1f} s" if is_waited_for else ""
     return f"{what}{within}, and {connected} did"
 
 

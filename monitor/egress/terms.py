@@ -41,8 +41,8 @@ class Transcript:
     """What is known of one exchange, complete or not; all text in it is hostile.
 
     ``status`` and ``headers`` are those of the final answer, None and empty if it never came
-    whole. ``body`` is what came of it, undecoded. ``warning`` is a sentence on an address that was
-    tried in vain before another one worked.
+    whole. ``body`` is what came of it, undecoded. ``warning`` is a sentence on addresses that
+    came before the one that worked, dead or denied.
     """
 
     phases: Phases = Phases()

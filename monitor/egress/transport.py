@@ -23,7 +23,7 @@ from monitor.egress.driver import Driver
 from monitor.egress.exchange import Exchange
 from monitor.egress.lookup import LookupFailed, NameLookup, SystemLookup
 from monitor.egress.papers import NO_PAPERS, read_papers
-from monitor.egress.routes import lacks_ipv6, warn_of_dead_address
+from monitor.egress.routes import lacks_ipv6, warn_of_other_addresses
 from monitor.egress.seen import Question
 from monitor.egress.terms import EgressFailed, Terms, Transcript
 from monitor.rules.observation import Cause, Certificate, Phase, Phases
@@ -235,7 +235,7 @@ class CurlTransport(httpx.AsyncBaseTransport):
         warning = None
         if reached is not Phase.CONNECT and address is not None:
             stood_after = phases.resolve + phases.connect
-            warning = warn_of_dead_address(seen, address, after_seconds=stood_after)
+            warning = warn_of_other_addresses(seen, address, after_seconds=stood_after)
         return Transcript(
             phases=phases,
             remote_address=address,

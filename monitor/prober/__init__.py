@@ -68,18 +68,32 @@ class Prober:
         """
         began = asyncio.get_running_loop().time()
         attempt = Attempt(site, _terms_of(site, began=began))
-        if not site.every_address or self._egress is None:
-            return await self._run(attempt, began=began, started_at=started_at)
         url, fault = _parse(site.url)
-        if fault is not None:
-            return await self._run(attempt, began=began, started_at=started_at)
+        if site.every_address and self._egress is not None and fault is None:
+            return await self._probe_every(
+                self._egress, attempt, url, began=began, started_at=started_at
+            )
+        return await self._run(attempt, began=began, started_at=started_at)
+
+    async def _probe_every(
+        self,
+        egress: CurlTransport,
+        attempt: Attempt,
+        url: httpx.URL,
+        *,
+        began: float,
+        started_at: datetime,
+    ) -> Observation:
+        """Make an attempt at each address of the host of ``url``, all at once."""
+        loop, site = asyncio.get_running_loop(), attempt.site
         try:
-            addresses = await self._egress.find_addresses(url, attempt.terms)
+            addresses = await egress.find_addresses(url, attempt.terms)
         except EgressFailed as failure:
             attempt.visit(str(url))
             attempt.take_failure(failure)
-            return self._conclude(attempt, began=began, started_at=started_at)
-        looked_up = Phases(resolve=asyncio.get_running_loop().time() - began)
+            ended = loop.time()
+            return self._conclude(attempt, began=began, ended=ended, started_at=started_at)
+        looked_up = Phases(resolve=loop.time() - began)
         host = url.raw_host.decode("ascii")
         attempts = [
             Attempt(site, replace(attempt.terms, address_of={host: address}), phases=looked_up)
@@ -92,25 +106,26 @@ class Prober:
 
     async def _run(self, attempt: Attempt, *, began: float, started_at: datetime) -> Observation:
         """Make one attempt to its end; ``began`` is an instant of the loop's clock."""
-        answer = None
+        loop, answer = asyncio.get_running_loop(), None
         try:
             async with asyncio.timeout_at(attempt.terms.deadline + _GRACE_SECONDS):
                 answer = await self._follow(attempt)
         except TimeoutError:
             message = f"no answer within {attempt.terms.timeout_seconds:g} s"
             attempt.fail(Cause.RESPONSE_TIMEOUT, Phase.PROCESSING, message)
+        ended = loop.time()  # the time that patterns take is not the site's
         if answer is not None and attempt.site.has_patterns:
-            took = asyncio.get_running_loop().time() - began
             await self._match(attempt, answer)
-            began = asyncio.get_running_loop().time() - took  # the time to match is not the site's
         elif answer is not None:
             attempt.take_finding(weigh(attempt.site, answer))
-        return self._conclude(attempt, began=began, started_at=started_at)
+            ended = loop.time()
+        return self._conclude(attempt, began=began, ended=ended, started_at=started_at)
 
-    def _conclude(self, attempt: Attempt, *, began: float, started_at: datetime) -> Observation:
-        duration = asyncio.get_running_loop().time() - began
-        site = attempt.site
-        is_bad = attempt.cause is not None or duration > site.slow_after.total_seconds()
+    def _conclude(
+        self, attempt: Attempt, *, began: float, ended: float, started_at: datetime
+    ) -> Observation:
+        duration = ended - began
+        is_bad = attempt.cause is not None or duration > attempt.site.slow_after.total_seconds()
         if is_bad and (lag := self._loop_lag(began)) > _STALL_SECONDS:
             attempt.cause = Cause.OWN_STALL
             attempt.message = f"the prober itself stood still for {lag:.1f} s during this probe"
@@ -140,13 +155,11 @@ class Prober:
 
     async def _match(self, attempt: Attempt, answer: HttpAnswer) -> None:
         """Weigh an answer whose patterns may take a while, in another thread."""
-        loop, work = (
-            asyncio.get_running_loop(),
-            partial(weigh, attempt.site, answer, contains=is_in),
-        )
+        work = partial(weigh, attempt.site, answer, contains=is_in)
+        matching = asyncio.get_running_loop().run_in_executor(self._matchers, work)
         try:
             async with asyncio.timeout(_MATCH_SECONDS):
-                attempt.take_finding(await loop.run_in_executor(self._matchers, work))
+                attempt.take_finding(await matching)
         except TimeoutError:
             message = f"the prober could not match the page within {_MATCH_SECONDS:g} s"
             attempt.fail(Cause.OWN_RESOURCES, Phase.TRANSFER, message)

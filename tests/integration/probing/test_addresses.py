@@ -25,6 +25,7 @@ NAMES = {
     "many.test": MANY,
     "crowd.test": [f"127.0.0.{last}" for last in range(1, 101)],
     "mixed.test": ["127.0.0.1", "10.1.2.3"],
+    "other-mixed.test": ["10.1.2.3", "127.0.0.1"],
     "two.test": ["::1", "127.0.0.1"],
     "far.test": ["2001:db8::1", "127.0.0.1"],
     "only-far.test": ["2001:db8::1"],
@@ -224,6 +225,13 @@ async def test_a_dead_address_among_good_ones_is_a_warning(prober: Prober) -> No
         seen = await observe(prober, server.url(host="many.test"))
     assert (seen.cause, seen.remote_address) == (None, MANY[1])
     assert seen.warnings == ("127.0.0.1 gave no connection, and 127.0.0.2 did",)
+
+
+async def test_an_address_that_may_not_be_probed_is_a_warning(prober: Prober) -> None:
+    async with serving(answer()) as server:
+        seen = await observe(prober, server.url(host="other-mixed.test"))
+    assert (seen.cause, seen.remote_address) == (None, "127.0.0.1")
+    assert seen.warnings == ("10.1.2.3 is private",)
 
 
 @contextlib.contextmanager
