@@ -245,7 +245,7 @@ def _add_sites(group: Group) -> None:
         "export",
         ("site_lists", "export_list"),
         does="print the sites of the configuration for other programs, without secrets",
-        example="fettle sites export --format file_sd > targets.json",
+        example="fettle sites export --format file_sd",
     )
     given.add_argument(
         "--format",
