@@ -46,6 +46,14 @@ class Answer(httpx.Response):
         """Whether httpx should prepare the request that a redirect asks for: never."""
         return False
 
+    async def aclose(self) -> None:
+        """Close, and let go of the stream by which httpx has tied the answer to itself.
+
+        Else every answer with its body would wait for the garbage collector.
+        """
+        await super().aclose()
+        self.stream = _NOTHING
+
 
 class RawBody(httpx.AsyncByteStream):
     """The body as it came, undecoded and capped."""
@@ -56,6 +64,9 @@ class RawBody(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._body:
             yield self._body
+
+
+_NOTHING = RawBody(b"")
 
 
 @dataclass(slots=True)

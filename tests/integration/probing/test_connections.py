@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import threading
 from collections.abc import Sequence
 
+import httpx
 import pytest
 
 from monitor.egress import CurlTransport
@@ -114,3 +116,17 @@ NO_ADDRESS: dict[str, tuple[str, Told]] = {
 @cases(NO_ADDRESS, "host told")
 async def test_a_name_that_gives_no_address(prober: Prober, host: str, told: Told) -> None:
     told.check(await observe(prober, f"http://{host}/"))
+
+
+async def test_an_answer_is_gone_without_the_garbage_collector(prober: Prober) -> None:
+    """Else the bodies of all sites would lie about until the collector stops everything."""
+    async with serving(answer()) as server:
+        await observe(prober, server.url())
+        gc.collect()
+        gc.disable()
+        try:
+            await observe(prober, server.url())
+            left = [each for each in gc.get_objects() if isinstance(each, httpx.Response)]
+        finally:
+            gc.enable()
+    assert left == []
