@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +18,7 @@ from monitor.prober import Prober
 from monitor.readings import Document, Known, Readings, load_known, store_changes
 from monitor.readings.buckets import Bucket
 from monitor.readings.rows import add_buckets
+from monitor.roles import upkeep
 from monitor.roles.descriptors import affordable
 from monitor.roles.lookout import Lookout, cycle_seconds
 from monitor.roles.recording import Recorder
@@ -157,8 +156,9 @@ class ProberRole:
         jobs.every(FOLD_SECONDS, "fold", lambda: readings.flush_all(write_all))
         jobs.every(RENEW_SECONDS, "renew", renew)
         jobs.every(cycle_seconds(settings.probing.interval), "look back", lookout.look_back)
+        jobs.every(upkeep.TRIM_SECONDS, "trim", lambda: asyncio.to_thread(upkeep.trim))
         lag.start()
-        _settle_down()
+        upkeep.settle_down()
         try:
             await jobs.run(stop)
         finally:
@@ -185,19 +185,6 @@ class ProberRole:
                 streak=Streak(settled=sighting.settled),
             )
         return watched
-
-
-def _settle_down() -> None:
-    """Tune the interpreter to a process that only probes from now on.
-
-    What stands now stays: the garbage collector is to look at new objects only, and less often, for
-    a look over all sites takes a tenth of a second. Whoever writes to the store must leave the
-    interpreter to the event loop soon.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-    sys.setswitchinterval(0.0005)
 
 
 def _log_transition(confirmed: Confirmed, incident: IncidentRow | None) -> None:
