@@ -80,7 +80,8 @@ def check_allowed(ticket: TicketRow, action: Action, *, actor: Actor) -> None:
     """Raise ``ActionRefused`` unless ``action`` may be taken from the ticket's status."""
     if is_allowed(action, ticket.status):
         return
-    allowed = " or ".join(status for status in Status if is_allowed(action, status))
+    *first, last = [status.value for status in Status if is_allowed(action, status)]
+    allowed = f"{', '.join(first)} or {last}" if first else last
     raise refusal(ticket, action, actor, f"'{action}' is possible only while a ticket is {allowed}")
 
 

@@ -9,7 +9,8 @@ import argparse
 
 from monitor.commands import kinds
 from monitor.commands.leaves import Group, Help, add_group, add_leaf, values
-from monitor.commands.store_arguments import add_outbox_and_db, add_staff, add_tickets
+from monitor.commands.store_arguments import add_outbox_and_db, add_staff
+from monitor.commands.ticket_arguments import add_tickets
 from monitor.commands.token_arguments import add_token
 from tickets.rules.ticket import Priority
 
@@ -224,6 +225,15 @@ def _add_sites(group: Group) -> None:
         example="fettle sites list",
         has_json=True,
     )
+    show = add_leaf(
+        sites,
+        "show",
+        ("site_page", "show"),
+        does="show how a site stands, its uptime over 90 days and its last incidents",
+        example="fettle sites show booking",
+        has_json=True,
+    )
+    show.add_argument("slug", metavar="SLUG", help="the site, as fettle sites list names it")
     taken = add_leaf(
         sites,
         "import",

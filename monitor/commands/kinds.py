@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from datetime import date
 from ipaddress import ip_network
 
 from monitor.rules.site import Network
@@ -15,6 +16,7 @@ from tickets.addresses import HostPort, parse_host_port, shown
 
 LONGEST_PROBE_SECONDS = 300.0
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
@@ -39,6 +41,25 @@ def seconds(text: str) -> float:
             f"{LONGEST_PROBE_SECONDS:g}"
         )
     return number
+
+
+def day(text: str) -> date:
+    """Return a date."""
+    try:
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(
+        f"{shown(text)} is not a date; write YYYY-MM-DD, such as 2026-12-23"
+    )
+
+
+def minutes(text: str) -> int:
+    """Return a whole number of minutes; how many are allowed is for the action to say."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 6):
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a whole number of minutes")
+    return int(text)
 
 
 def port(text: str) -> int:

@@ -1,96 +1,11 @@
-"""The arguments of the commands that work on the store: tickets, staff, outbox, db."""
+"""The arguments of the commands that work on the store: staff, outbox, db."""
 
 from __future__ import annotations
-
-import argparse
 
 from monitor.commands import kinds
 from monitor.commands.leaves import Group, add_group, add_leaf, values
 from tickets.rules.message import MessageState
 from tickets.rules.staff import Role
-from tickets.rules.ticket import Outcome
-
-
-def add_tickets(group: Group) -> None:
-    """Add ``fettle tickets`` and its actions."""
-    tickets = add_group(group, "tickets", does="look at tickets and work on them")
-    listing = add_leaf(
-        tickets,
-        "list",
-        ("tickets", "list_all"),
-        does="list the tickets with work outstanding, the nearest deadline first",
-        example="fettle tickets list --all",
-        has_json=True,
-    )
-    listing.add_argument("--all", action="store_true", help="resolved and closed ones as well")
-    _ticket_leaf(tickets, "show", ("tickets", "show"), does="show a ticket with its history")
-    _action_leaf(tickets, "acknowledge", does="take a ticket; keeps a critical promise")
-    reply = _action_leaf(
-        tickets, "reply", does="send a word to the client", more=' --text "We have found it."'
-    )
-    note = _action_leaf(
-        tickets, "note", does="add a note that only staff see", more=' --text "Host says 14:00."'
-    )
-    for parser in (reply, note):
-        parser.add_argument(
-            "--text", metavar="T", type=kinds.text, help="the text (default: read from stdin)"
-        )
-    resolve = _action_leaf(
-        tickets,
-        "resolve",
-        does="say that the cause is dealt with; the client is told",
-        more=' --cause "Disk full" --done "Logs removed"',
-    )
-    resolve.add_argument("--cause", metavar="C", type=kinds.text, required=True, help="what it was")
-    resolve.add_argument(
-        "--done", metavar="D", type=kinds.text, required=True, help="what was done"
-    )
-    close = _action_leaf(
-        tickets, "close", does="close a ticket for good; nobody is told", more=" --outcome fixed"
-    )
-    close.add_argument("--outcome", choices=values(Outcome), required=True)
-    close.add_argument(
-        "--reason",
-        metavar="R",
-        type=kinds.text,
-        default="",
-        help="why; needed if the ticket is not resolved",
-    )
-    reopen = _action_leaf(
-        tickets,
-        "reopen",
-        does="take up a resolved ticket again, with a new promise",
-        more=' --reason "It is back"',
-    )
-    reopen.add_argument(
-        "--reason", metavar="R", type=kinds.text, required=True, help="why, in words for the client"
-    )
-
-
-def _ticket_leaf(
-    group: Group, name: str, calls: tuple[str, str], *, does: str, more: str = ""
-) -> argparse.ArgumentParser:
-    parser = add_leaf(
-        group,
-        name,
-        calls,
-        does=does,
-        example=f"fettle tickets {name} T-1042{more}",
-        has_json=True,
-    )
-    parser.add_argument("reference", metavar="REF", help="the ticket, such as T-1042")
-    return parser
-
-
-def _action_leaf(group: Group, name: str, *, does: str, more: str = "") -> argparse.ArgumentParser:
-    parser = _ticket_leaf(group, name, ("ticket_actions", name), does=does, more=more)
-    parser.add_argument(
-        "--as",
-        dest="staff",
-        metavar="EMAIL",
-        help="who acts (default: FETTLE_STAFF, else the only staff member)",
-    )
-    return parser
 
 
 def add_staff(group: Group) -> None:

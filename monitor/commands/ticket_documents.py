@@ -5,13 +5,14 @@ Instants are ISO 8601 with the offset of the agency's zone.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tickets.queries import MessageView, TicketPage, TicketView
 from tickets.rules.hours import SupportHours
 from tickets.rules.ticket import Status
 from tickets.rules.words import describe_time_left
+from tickets.work import WorkView
 
 
 def ticket_document(ticket: TicketView, hours: SupportHours, *, now: datetime) -> dict[str, object]:
@@ -32,6 +33,11 @@ def ticket_document(ticket: TicketView, hours: SupportHours, *, now: datetime) -
         "source": ticket.source.value,
         "outcome": None if ticket.outcome is None else ticket.outcome.value,
         "assignee": ticket.assignee,
+        "requester_name": ticket.requester_name,
+        "requester_address": ticket.requester_address,
+        "next_steps": ticket.next_steps,
+        "estimate": ticket.estimate,
+        "merged_into": ticket.merged_into,
         "opened_at": iso(ticket.opened_at, zone),
         "respond_by": iso(promise.respond_by, zone),
         "time_left": describe_time_left(hours, now=now, respond_by=promise.respond_by)
@@ -42,6 +48,7 @@ def ticket_document(ticket: TicketView, hours: SupportHours, *, now: datetime) -
         "answered_by": promise.answered_by,
         "breached_at": iso(promise.breached_at, zone),
         "update_by": iso(ticket.update_by, zone),
+        "resume_at": iso(ticket.resume_at, zone),
         "recovered_at": iso(ticket.recovered_at, zone),
         "resolved_at": iso(ticket.resolved_at, zone),
         "closed_at": iso(ticket.closed_at, zone),
@@ -49,7 +56,9 @@ def ticket_document(ticket: TicketView, hours: SupportHours, *, now: datetime) -
     }
 
 
-def page_document(page: TicketPage, hours: SupportHours, *, now: datetime) -> dict[str, object]:
+def page_document(
+    page: TicketPage, work: WorkView, hours: SupportHours, *, now: datetime
+) -> dict[str, object]:
     """Return a ticket with all that belongs to it in JSON's types."""
     zone = hours.zone
     return {
@@ -65,6 +74,29 @@ def page_document(page: TicketPage, hours: SupportHours, *, now: datetime) -> di
                 "is_visible": entry.is_visible,
             }
             for entry in page.entries
+        ],
+        "links": [
+            {"reference": one.reference, "kind": one.kind.value, "is_survivor": one.is_survivor}
+            for one in work.links
+        ],
+        "time_spent": [
+            {
+                "worked_on": one.worked_on.isoformat(),
+                "minutes": one.spent // timedelta(minutes=1),
+                "by": one.actor,
+                "text": one.text,
+                "is_counted": one.is_counted,
+            }
+            for one in work.times
+        ],
+        "refused": [
+            {
+                "at": iso(one.at, zone),
+                "action": one.action.value,
+                "by": one.actor,
+                "reason": one.reason,
+            }
+            for one in work.refusals
         ],
         "messages": [message_document(message, zone) for message in page.messages],
     }

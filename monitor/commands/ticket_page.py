@@ -13,12 +13,15 @@ from tickets.queries import EntryView, MessageView, TicketPage, TicketView
 from tickets.rules.evidence import Evidence
 from tickets.rules.hours import SupportHours
 from tickets.rules.ticket import Status
-from tickets.rules.words import describe_time_left, format_instant
+from tickets.rules.words import describe_time_left, format_date, format_hours, format_instant
+from tickets.work import WorkView
 
 _INDENT = "  "
 
 
-def write_page(screen: Screen, page: TicketPage, hours: SupportHours, *, now: datetime) -> None:
+def write_page(
+    screen: Screen, page: TicketPage, work: WorkView, hours: SupportHours, *, now: datetime
+) -> None:
     """Write a ticket with all that belongs to it."""
     ticket, zone = page.ticket, hours.zone
     screen.line(Toned(f"{ticket.reference}  ", Tone.STRONG), Toned(ticket.title, Tone.STRONG))
@@ -27,6 +30,7 @@ def write_page(screen: Screen, page: TicketPage, hours: SupportHours, *, now: da
     screen.line()
     screen.table(_facts(ticket, zone))
     _show_evidence(screen, page.evidence, zone)
+    _show_work(screen, work)
     screen.line()
     screen.line("History")
     for entry in page.entries:
@@ -58,8 +62,18 @@ def _facts(ticket: TicketView, zone: ZoneInfo) -> Sequence[Sequence[Piece]]:
     if ticket.site is not None:
         rows.append(["site", f"{ticket.site_name} ({ticket.site})  {ticket.site_url}"])
     rows.append(["opened", opened])
+    for label, text in (
+        ("asked by", _requester(ticket)),
+        ("with", ticket.assignee),
+        ("next steps", ticket.next_steps),
+        ("estimate", ticket.estimate),
+        ("goes on as", ticket.merged_into),
+    ):
+        if text:
+            rows.append([label, text])
     for label, at in (
         ("next word by", ticket.update_by),
+        ("waiting until", ticket.resume_at),
         ("recovered", ticket.recovered_at),
         ("resolved", ticket.resolved_at),
         ("closed", ticket.closed_at),
@@ -67,6 +81,30 @@ def _facts(ticket: TicketView, zone: ZoneInfo) -> Sequence[Sequence[Piece]]:
         if at is not None:
             rows.append([label, format_instant(at, zone)])
     return rows
+
+
+def _requester(ticket: TicketView) -> str:
+    if not ticket.requester_address:
+        return ""
+    return f"{ticket.requester_name} <{ticket.requester_address}>"
+
+
+def _show_work(screen: Screen, work: WorkView) -> None:
+    if work.links:
+        screen.line()
+        screen.line("Belongs with")
+        screen.table(
+            [["", Toned(one.reference, Tone.STRONG), one.title, one.kind] for one in work.links]
+        )
+    if work.times:
+        screen.line()
+        screen.line(f"Time spent: {format_hours(work.spent)}")
+        screen.table(
+            [
+                ["", format_date(one.worked_on), format_hours(one.spent), one.actor, one.text]
+                for one in work.times
+            ]
+        )
 
 
 def _show_evidence(screen: Screen, evidence: Evidence, zone: ZoneInfo) -> None:

@@ -13,10 +13,12 @@ from monitor.commands.surroundings import Surroundings, open_store
 from monitor.commands.ticket_documents import page_document, ticket_document
 from monitor.commands.ticket_page import describe_status, mark_ticket, write_page
 from tickets import queries
-from tickets.queries import PromiseView, TicketView
+from tickets.queries import PromiseView, TicketPage, TicketView
 from tickets.rules.hours import SupportHours
-from tickets.rules.ticket import Status
+from tickets.rules.ticket import Status, parse_reference
 from tickets.rules.words import describe_time_left, format_short
+from tickets.store import Session
+from tickets.work import WorkView, list_work
 
 
 def list_all(surroundings: Surroundings, arguments: Namespace) -> int:
@@ -46,14 +48,21 @@ def list_all(surroundings: Surroundings, arguments: Namespace) -> int:
 def show(surroundings: Surroundings, arguments: Namespace) -> int:
     """Show one ticket with its evidence, its history and its messages."""
     settings = surroundings.load_settings()
-    with open_store(settings) as store:
-        page = store.read(lambda tx: queries.get_ticket_page(tx, arguments.reference))
     now = surroundings.clock.now()
+    today = now.astimezone(settings.agency.zone).date()
+
+    def read(tx: Session) -> tuple[TicketPage, WorkView]:
+        page = queries.get_ticket_page(tx, arguments.reference)
+        number = parse_reference(arguments.reference) or 0
+        return page, list_work(tx, number, today=today)
+
+    with open_store(settings) as store:
+        page, work = store.read(read)
     hours = support_hours(settings, now, page.ticket.promise.respond_by)
     if arguments.json:
-        surroundings.screen.document(page_document(page, hours, now=now))
+        surroundings.screen.document(page_document(page, work, hours, now=now))
     else:
-        write_page(surroundings.screen, page, hours, now=now)
+        write_page(surroundings.screen, page, work, hours, now=now)
     return 0
 
 
