@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route
 from monitor.metrics import MetricsPage, ServiceFigures
 from monitor.queries import StoreWatch, readiness
 from monitor.rules.site import Network
-from tickets.api.app import AT, ApiContext, api_app
+from tickets.api.app import ApiContext, api_mount
 from tickets.clock import Clock
 from tickets.desk.app import desk_app
 from tickets.desk.context import DeskContext
@@ -86,7 +86,7 @@ def create_app(web: Web) -> Starlette:
             Route("/-/healthy", healthy),
             Route("/-/ready", ready),
             Route("/metrics", metrics),
-            Mount(AT, api_app(api)),
+            api_mount(api),
             Mount("/", desk_app(desk)),
         ]
     )

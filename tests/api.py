@@ -9,13 +9,12 @@ from functools import partial
 
 import httpx
 from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from tests.builders import a_policy
 from tests.clocks import FakeClock
 from tests.tickets import opened
 from tickets.accounts import PasswordHash, add_staff
-from tickets.api.app import AT, ApiContext, api_app
+from tickets.api.app import AT, ApiContext, api_mount
 from tickets.policy import ClientProfile, Policy, SiteName
 from tickets.rules.scope import Scope
 from tickets.rules.staff import Role
@@ -47,7 +46,7 @@ class ApiBench:
         self.clock = clock
         self.policy = policy
         context = ApiContext(store=store, policy=self.policy, clock=clock, version="1.2.3")
-        self.app = Starlette(routes=[Mount(AT, api_app(context))])
+        self.app = Starlette(routes=[api_mount(context)])
 
     def staff(self, name: str = "Sam Okafor", *, role: Role = Role.STAFF) -> str:
         """Add an account at ``sam@agency.test`` for Sam Okafor and return the address."""

@@ -72,7 +72,7 @@ async def test_a_ticket_lives_its_whole_life_by_the_api(bench: ApiBench) -> None
         assert (await do("assign", assignee=None))["assignee"] is None
         await do("log_time", minutes=30, worked_on="2026-03-03", text="Typed")
         await do("resolve", cause="Old prices", done="New ones are up", outcome="answered")
-        assert (await do("reopen", reason="One is missing"))["status"] == "open"
+        assert (await do("reopen", reason="One is missing"))["status"] == "acknowledged"
         await do("resolve", cause="One was missing", done="It is up")
         assert (await do("close"))["outcome"] == "fixed"
         entries = (await program.get(f"/tickets/{ref}/entries")).json()["entries"]
@@ -349,6 +349,14 @@ async def test_hostile_bodies_are_refused_and_change_nothing(bench: ApiBench) ->
             assert kind(answer) == (status, problem), body[:60]
             assert answer.text.isprintable()
         assert (await program.get(path.removesuffix("/note"))).json()["version"] == 1
+
+
+@on_sqlite
+async def test_a_whole_number_may_be_written_with_a_point(bench: ApiBench) -> None:
+    path, headers = f"/tickets/{bench.ticket()}/note", {"Content-Type": "application/json"}
+    async with bench.person() as program:
+        body = b'{"version": 1.0, "text": "x"}'
+        assert (await program.post(path, content=body, headers=headers)).is_success
 
 
 @on_sqlite

@@ -272,7 +272,14 @@ async def test_the_last_use_is_kept_to_the_hour(bench: ApiBench) -> None:
 async def test_addresses_that_name_nothing(bench: ApiBench) -> None:
     bench.ticket()
     paths = ["/nothing", "/tickets/", "/tickets/{ref}", "/tickets/T-1001/explode", "/tickets/T-0"]
-    paths += ["/tickets/999999999999", "/tickets/%00", "/tickets/%ff", "/tickets/..%2f"]
+    paths += [
+        "/tickets/999999999999",
+        "/tickets/%00",
+        "/tickets/%0A%0A",
+        "/%0A",
+        "/tickets/%ff",
+        "/tickets/..%2f",
+    ]
     async with bench.program(bench.token()) as program:
         for path in paths:
             assert each(await program.get(path)) == (404, "not-found"), path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import Any, cast
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from tickets import queries
@@ -46,6 +47,13 @@ class ApiContext:
     policy: Policy
     clock: Clock
     version: str
+
+
+def api_mount(context: ApiContext) -> Mount:
+    """Return the API at ``AT``, also for addresses with a line end in them."""
+    mount = Mount(AT, api_app(context))
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount
 
 
 def api_app(context: ApiContext) -> ASGIApp:

@@ -61,6 +61,7 @@ async def read_body(request: Request) -> Body:
             octets.decode("utf-8"),
             object_pairs_hook=_object,
             parse_constant=_refuse_constant,
+            parse_float=_number,
         )
         if not isinstance(document, dict):
             raise _malformed("it must be a JSON object, in braces")
@@ -137,6 +138,12 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in found if names.count(name) > 1)
         raise _malformed(f"an object names {shown(twice)} twice")
     return found
+
+
+def _number(text: str) -> float:
+    """Return a number; JSON knows no difference between 1.0 and 1."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def _refuse_constant(word: str) -> NoReturn:

@@ -34,7 +34,7 @@ _REFERENCE: Json = {
     "in": "path",
     "required": True,
     "description": "The ticket's reference.",
-    "schema": {"type": "string", "examples": ["T-1042"]},
+    "schema": {"type": "string", "pattern": "^(T-)?[0-9]{1,9}$", "examples": ["T-1042"]},
 }
 
 _KEY: Json = {
