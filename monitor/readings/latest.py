@@ -7,7 +7,8 @@ wait here, they go through the ledger.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,9 @@ from monitor.rules.verdict import Judgement, Verdict
 from monitor.tables import SightingRow
 
 Document = dict[str, Any]
+
+SITES_AT_ONCE = 1000
+"""Sites of one transaction of a whole flush: transitions must not wait long behind it."""
 
 
 def observation_document(observation: Observation, judgement: Judgement) -> Document:
@@ -158,37 +162,51 @@ class Readings:
     async def flush(self, write: Callable[[list[Document]], Awaitable[None]]) -> None:
         """Hand what was seen last to ``write`` (see ``store_changes``); keep it if that fails."""
         async with self._flushing:
-            await self._flush(write)
+            folds = self._take()
+            if not folds:
+                return
+            try:
+                await write(self._changes(folds, folds))
+            except BaseException:
+                self._put_back(folds, folds)
+                raise
 
     async def flush_all(
         self, write: Callable[[list[Document], Sequence[Bucket]], Awaitable[None]]
     ) -> None:
-        """Hand everything to ``write``, for one transaction; keep it if that fails.
+        """Hand everything to ``write``, some sites at a time; keep the rest if that fails.
 
-        A bucket is thus never stored without the observation up to which it reaches, and a prober
-        that starts after a crash accounts for no time twice.
+        Each call is for one transaction. A bucket is thus never stored without the observation up
+        to which it reaches, and a prober that starts after a crash accounts for no time twice.
         """
         async with self._flushing:
-            buckets = self.buckets.take()
-            try:
-                await self._flush(lambda changes: write(changes, buckets), is_due=bool(buckets))
-            except BaseException:
-                self.buckets.put_back(buckets)
-                raise
+            folds, buckets = self._take(), defaultdict[str, list[Bucket]](list)
+            for bucket in self.buckets.take():
+                buckets[bucket.site].append(bucket)
+            slugs = sorted({*folds, *buckets})
+            for first in range(0, len(slugs), SITES_AT_ONCE):
+                some = slugs[first : first + SITES_AT_ONCE]
+                filled = [bucket for slug in some for bucket in buckets[slug]]
+                try:
+                    await write(self._changes(folds, some), sorted(filled, key=_by_age))
+                except BaseException:
+                    rest = slugs[first:]
+                    self._put_back(folds, rest)
+                    self.buckets.put_back(one for slug in rest for one in buckets[slug])
+                    raise
 
-    async def _flush(
-        self, write: Callable[[list[Document]], Awaitable[None]], *, is_due: bool = False
-    ) -> None:
+    def _take(self) -> dict[str, _Fold]:
         folds, self._folds = self._folds, {}
-        if not folds and not is_due:
-            return
-        try:
-            await write([self._change(site, fold) for site, fold in folds.items()])
-        except BaseException:
-            for site, fold in folds.items():
-                newer = self._folds.get(site)
-                self._folds[site] = fold if newer is None else fold.followed_by(newer)
-            raise
+        return folds
+
+    def _put_back(self, folds: Mapping[str, _Fold], slugs: Iterable[str]) -> None:
+        for slug in slugs:
+            fold, newer = folds.get(slug), self._folds.get(slug)
+            if fold is not None:
+                self._folds[slug] = fold if newer is None else fold.followed_by(newer)
+
+    def _changes(self, folds: Mapping[str, _Fold], slugs: Iterable[str]) -> list[Document]:
+        return [self._change(slug, folds[slug]) for slug in slugs if slug in folds]
 
     def _change(self, site: str, fold: _Fold) -> Document:
         change: Document = {
@@ -274,3 +292,7 @@ def load_known(tx: Session, location: str) -> dict[str, Known]:
 
 def _seen_at(document: Document | None) -> datetime | None:
     return None if document is None else datetime.fromisoformat(document["started_at"])
+
+
+def _by_age(bucket: Bucket) -> int:
+    return bucket.starts_at

@@ -8,7 +8,7 @@ already has that hour and its day folded anew in the same transaction.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,12 +18,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
 from monitor.readings.buckets import COLUMNS, Bucket, columns_of
-from monitor.rules.reading import HOUR, Span, Tile, day_of, floor_to
+from monitor.rules.reading import HOUR, HOUR_SECONDS, Span, Tile, day_of
 from monitor.tables import ReadingRow
 from monitor.uptimes import horizons
 
 DELETED_AT_ONCE = 2000
 """Rows of one transaction that deletes: the others who write must not wait for long."""
+
+ADDED_AT_ONCE = 1000
+"""Rows that are made ready at a time: those of a minute would take tens of megabytes."""
 
 MOST_NAMED = 500
 """Sites that a fold is narrowed to; when it is about more, all are folded."""
@@ -35,20 +38,21 @@ _SMALLER = {Span.HOUR: Span.FINE, Span.DAY: Span.HOUR}
 
 def add_buckets(tx: Session, buckets: Sequence[Bucket], *, location: str, zone: ZoneInfo) -> None:
     """Add to the fine buckets of ``location``; ``zone`` is the one whose days are folded."""
-    if not buckets:
-        return
-    rows = [
-        {
-            "span": Span.FINE,
-            "starts_at": datetime.fromtimestamp(bucket.starts_at, UTC),
-            "site": bucket.site,
-            "location": location,
-            **dict(columns_of(bucket)),
-        }
-        for bucket in buckets
-    ]
-    tx.connection().execute(_addition(tx), rows)
-    _fold_late(tx, rows, zone)
+    addition = _addition(tx)
+    for first in range(0, len(buckets), ADDED_AT_ONCE):
+        rows = [_row(one, location) for one in buckets[first : first + ADDED_AT_ONCE]]
+        tx.connection().execute(addition, rows)
+    _fold_late(tx, buckets, zone)
+
+
+def _row(bucket: Bucket, location: str) -> dict[str, Any]:
+    return {
+        "span": Span.FINE,
+        "starts_at": datetime.fromtimestamp(bucket.starts_at, UTC),
+        "site": bucket.site,
+        "location": location,
+        **dict(columns_of(bucket)),
+    }
 
 
 def fold(tx: Session, tile: Tile, *, sites: Collection[str] = ()) -> None:
@@ -100,22 +104,23 @@ def delete_before(tx: Session, span: Span, limit: datetime) -> bool:
     return True
 
 
-def _fold_late(tx: Session, rows: Sequence[Mapping[str, Any]], zone: ZoneInfo) -> None:
-    """Fold anew the hours and days that were folded before these fine rows came."""
+def _fold_late(tx: Session, buckets: Iterable[Bucket], zone: ZoneInfo) -> None:
+    """Fold anew the hours and days that were folded before these buckets came."""
     known = horizons(tx, zone)
-    hours: dict[Tile, set[str]] = defaultdict(set)
+    sites: dict[int, set[str]] = defaultdict(set)
+    for bucket in buckets:
+        sites[bucket.starts_at - bucket.starts_at % HOUR_SECONDS].add(bucket.site)
     days: dict[Tile, set[str]] = defaultdict(set)
-    for row in rows:
-        start = floor_to(row["starts_at"], HOUR)
+    for at, some in sites.items():
+        start = datetime.fromtimestamp(at, UTC)
         hour = Tile(span=Span.HOUR, start=start, end=start + HOUR)
         if hour.end <= known.hours_until:
-            hours[hour].add(row["site"])
+            fold(tx, hour, sites=some)
             day = day_of(start, zone)
             if day.end <= known.days_until:
-                days[day].add(row["site"])
-    for late in (hours, days):
-        for tile, sites in late.items():
-            fold(tx, tile, sites=sites)
+                days[day] |= some
+    for day, some in days.items():
+        fold(tx, day, sites=some)
 
 
 def _insert(tx: Session) -> Any:

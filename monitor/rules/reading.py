@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 FINE = timedelta(minutes=5)
 FINE_SECONDS = 300
 HOUR = timedelta(hours=1)
+HOUR_SECONDS = 3600
 _DAY = timedelta(days=1)
 
 EDGES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)

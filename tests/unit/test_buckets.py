@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.readings import Document, Readings
 from monitor.readings import buckets as module
 from monitor.readings.buckets import ACCOUNTS, Bucket, Buckets, columns_of
+from monitor.readings.latest import SITES_AT_ONCE
 from monitor.rules.maintenance import DatedWindow
 from monitor.rules.observation import Phases
-from monitor.rules.verdict import Verdict
+from monitor.rules.verdict import Verdict, judge
 from tests.builders import a_site, an_observation
+from tickets.errors import Unavailable
 
 START = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
 UP, DOWN, UNKNOWN = Verdict.UP, Verdict.DOWN, Verdict.UNKNOWN
@@ -155,3 +158,28 @@ def test_memory_is_bounded_while_the_store_is_away() -> None:
     assert kept[-1].starts_at == 300 * (many // 1000)
     buckets.put_back([Bucket(0, "one", empty), Bucket(86_700, "one", empty)])
     assert [bucket.starts_at for bucket in buckets.take()] == [86_700]
+
+
+async def test_a_flush_that_fails_half_way_writes_the_rest_later_and_nothing_twice() -> None:
+    readings = Readings("main")
+    slugs = [f"site-{n:04}" for n in range(SITES_AT_ONCE + 5)]
+    for slug in slugs:
+        site = a_site(slug)
+        readings.buckets.watch(site, seen_at=None, now=START)
+        seen = an_observation(started_at=START + timedelta(seconds=60))
+        readings.add(slug, seen, judge(seen, slow_after=site.slow_after), ended_at=START)
+    written: list[tuple[str, str]] = []
+    is_away = [False, True]
+
+    async def write(changes: list[Document], buckets: Sequence[Bucket]) -> None:
+        if is_away and is_away.pop(0):
+            raise Unavailable("the store does not answer")
+        seen = [change["the_site"] for change in changes]
+        written.extend(zip(seen, [bucket.site for bucket in buckets], strict=True))
+
+    with pytest.raises(Unavailable):
+        await readings.flush_all(write)
+    assert len(written) == SITES_AT_ONCE
+    await readings.flush_all(write)
+    await readings.flush_all(write)
+    assert written == [(slug, slug) for slug in slugs]
