@@ -161,7 +161,8 @@ def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]
 LEAVES = list(leaves(build_parser()))
 COMMANDS = {
     "fettle run", "fettle demo", "fettle check-config", "fettle probe", "fettle deadline",
-    "fettle sites list", "fettle sites import", "fettle sites export", "fettle tickets list", "fettle tickets show",
+    "fettle sites list", "fettle sites import", "fettle sites export",
+    "fettle tickets list", "fettle tickets show",
     "fettle tickets acknowledge", "fettle tickets reply", "fettle tickets note",
     "fettle tickets resolve", "fettle tickets close", "fettle tickets reopen",
     "fettle staff add", "fettle staff list", "fettle staff disable", "fettle staff password",
