@@ -53,6 +53,7 @@ MAY_CATCH_ALL = {
     ("monitor/ticker.py", "Ticker._run"): "our fault over one site must not stop the others",
     ("monitor/jobs.py", "Jobs._run_one"): "ends the process with the error, outside the scheduler",
     ("tickets/mail_channel.py", "MailChannel.attempt"): "one message must not stop the others",
+    ("tickets/channels.py", "PushChannel.attempt"): "one message must not stop the others",
     ("tickets/sweep.py", "_one"): "one row must not stop the others",
 }
 """The loop edges: (file, function) to why it must outlive any error."""

@@ -54,9 +54,8 @@ async def test_a_client_with_an_agreement_has_a_calendar_of_its_own(bench: DeskB
     own = ClientPromises(hours=mourning(bench).hours, targets=bench.policy.targets)
     bench.with_policy(replace(bench.policy, promises={"harbour": own}))
     browser = bench.browser(bench.session(bench.staff("Mia")))
-    agency, client = (
-        (await see(browser, path)).text for path in ("/calendar", "/calendar?client=harbour")
-    )
+    agency = (await see(browser, "/calendar")).text
+    client = (await see(browser, "/calendar?client=harbour")).text
     assert "normal respond by Thu 5 Mar 2026 10:00 GMT" in agency
     assert "normal respond by Fri 6 Mar 2026 10:00 GMT" in client
     assert "4 Day of mourning" in client

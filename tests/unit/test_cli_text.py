@@ -161,6 +161,7 @@ def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]
 LEAVES = list(leaves(build_parser()))
 COMMANDS = {
     "fettle run", "fettle demo", "fettle check-config", "fettle probe", "fettle deadline",
+    "fettle hours elapsed",
     "fettle sites list", "fettle sites import", "fettle sites export",
     "fettle tickets list", "fettle tickets show",
     "fettle tickets acknowledge", "fettle tickets reply", "fettle tickets note",
