@@ -16,13 +16,13 @@ from tickets.store import Store
 
 log = structlog.get_logger()
 
-LONGEST_CYCLE = timedelta(seconds=60)
-"""Longest cycle that is looked back at, however long the usual interval of sites is."""
+SHORTEST_CYCLE, LONGEST_CYCLE = timedelta(seconds=10), timedelta(seconds=60)
+"""What a cycle takes, however short or long the usual interval of sites is."""
 
 
 def cycle_seconds(interval: timedelta) -> int:
-    """Return the length of a cycle: the usual interval of sites, within a second and a minute."""
-    return max(1, round(min(interval, LONGEST_CYCLE).total_seconds()))
+    """Return the length of a cycle: the usual interval of sites, within its bounds."""
+    return round(min(max(interval, SHORTEST_CYCLE), LONGEST_CYCLE).total_seconds())
 
 
 class Lookout:

@@ -68,7 +68,7 @@ class Sight:
     """How well a location sees.
 
     ``since`` is the first unwatched slot of a run of blind cycles, None while it sees; ``cause`` is
-    what most slots of the run's first cycle suffered from; ``unwatched`` counts the run's slots.
+    what most slots suffered from when the run began; ``unwatched`` counts the run's slots.
     """
 
     cycles: int = 0
@@ -100,7 +100,7 @@ def look_back(sight: Sight, tally: Tally) -> tuple[Sight, Change | None]:
     sight = Sight(
         cycles=sight.cycles + 1,
         since=sight.since or tally.first_unwatched_at,
-        cause=sight.cause or tally.chief_cause,
+        cause=tally.chief_cause if sight.cause in {None, Cause.MISSED} else sight.cause,
         unwatched=sight.unwatched + tally.missing,
         is_told=sight.is_told,
     )
