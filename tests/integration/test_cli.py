@@ -39,6 +39,7 @@ from tickets.rules.evidence import Evidence, EvidenceLine
 from tickets.rules.staff import Role
 from tickets.rules.ticket import Status
 from tickets.store import Store
+from tickets.tokens import find_caller
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "config" / "fettle.yml"
@@ -914,3 +915,59 @@ def test_a_url_is_probed_without_a_configuration_or_beside_a_broken_one(
     beside = fettle("probe", "http://127.0.0.1:9/", *ALLOW, "--json")
     assert (beside.code, beside.document["cause"]) == (1, "connect_refused")
     assert "has faults and is not used" in beside.err
+
+
+# Tokens
+
+
+def test_a_token_is_shown_once_and_lets_in_until_it_is_revoked(
+    staffed: Fettle, store: Store, clock: FakeClock
+) -> None:
+    made = staffed("token", "add", "Board", "--scope", "tickets:read", "--client", "harbour")
+    text = made.out.removesuffix("\n")
+
+    def is_good() -> bool:
+        return store.read(lambda tx: find_caller(tx, text, now=clock.now())) is not None
+
+    assert is_good()
+    assert "works until Wed 3 Mar 2027 10:00 GMT" in made.err
+    listed = staffed("token", "list").out
+    assert "tickets:read of harbour only" in listed
+    assert "never used" in listed
+    assert text.rpartition("_")[2] not in listed + staffed("token", "list", "--json").out
+    assert staffed("token", "revoke", "Board").code == 0
+    assert not is_good()
+    assert "revoked Tue 3 Mar 2026 10:00 GMT" in staffed("token", "list").out
+
+
+def test_a_token_may_belong_to_a_person_and_never_expire(staffed: Fettle) -> None:
+    words = ["token", "add", "Sam's", "--scope", "tickets:read", "--scope", "tickets:write"]
+    made = staffed(*words, "--as", "sam@agency.test", "--expires-in", "never", "--json").document
+    assert made["token"].startswith(f"fettle_{made['id']}_")
+    assert made["scopes"] == ["tickets:read", "tickets:write"]
+    assert (made["staff"], made["expires_at"], made["works"]) == ("sam@agency.test", None, True)
+    staffed("staff", "disable", "sam@agency.test")
+    assert "its owner is disabled" in staffed("token", "list").out
+    assert staffed("token", "list", "--json").document[0]["works"] is False
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["add", "Board"], 2, "--scope"),
+        (["add", "Board", "--scope", "all"], 2, "tickets:read"),
+        (["add", "Board", "--scope", "tickets:read", "--client", "x"], 2, "allowed: harbour"),
+        (["add", "Board", "--scope", "tickets:read", "--expires-in", "90"], 2, "has no unit"),
+        (["add", "Board", "--scope", "tickets:read", "--expires-in", "1s"], 2, "within 1m and"),
+        (["add", "Board", "--scope", "tickets:read", "--as", "kim@x.test"], 1, "nobody who may"),
+        (["add", " ", "--scope", "tickets:read"], 1, "1 to 100 printable characters"),
+        (["revoke", "Board\x1b[31m"], 1, "there is no token"),
+    ],
+)
+def test_what_cannot_be_a_token_is_told(
+    ready: Fettle, words: list[str], code: int, says: str
+) -> None:
+    ended = ready("token", *words)
+    assert (ended.code, ended.out) == (code, "")
+    assert says in ended.err
+    assert "\x1b" not in ended.err
