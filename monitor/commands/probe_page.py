@@ -66,7 +66,7 @@ def write_probe(
         _write_folded(screen, f"warning: {warning}", indent="  ", paper=paper)
     screen.line()
     _write_phases(screen, observation, paper)
-    _write_total(screen, observation, slow_after)
+    _write_total(screen, observation, slow_after, paper)
     facts = _facts(observation)
     if facts:
         screen.line()
@@ -98,13 +98,20 @@ def _write_phases(screen: Screen, observation: Observation, paper: Paper) -> Non
         screen.line(*pieces)
 
 
-def _write_total(screen: Screen, observation: Observation, slow_after: timedelta) -> None:
-    pieces: list[Piece] = [f"  {'in all':<10} {_milliseconds(observation.duration_seconds)}  "]
+def _write_total(
+    screen: Screen, observation: Observation, slow_after: timedelta, paper: Paper
+) -> None:
+    """Write the whole duration, and beside it, or below where that is too wide, what it means."""
+    total = f"  {'in all':<10} {_milliseconds(observation.duration_seconds)}"
     if observation.failed_phase is not None:
-        pieces.append(Toned(f"failed in {observation.failed_phase.value}", Tone.BAD))
+        meaning = Toned(f"failed in {observation.failed_phase.value}", Tone.BAD)
     else:
-        pieces.append(Toned(f"slow beyond {slow_after.total_seconds():g} s", Tone.QUIET))
-    screen.line(*pieces)
+        meaning = Toned(f"slow beyond {slow_after.total_seconds():g} s", Tone.QUIET)
+    if paper.columns is None or len(total) + 2 + len(meaning.text) <= paper.columns:
+        screen.line(total, "  ", meaning)
+    else:
+        screen.line(total)
+        screen.line("  ", meaning)
 
 
 def _bar(start: float, length: float, *, has_blocks: bool) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import ssl
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 from monitor.canary import Canaries
 from monitor.commands.probe_page import USUAL_COLUMNS, Paper, knows_shapes, write_probe
@@ -149,15 +149,18 @@ def _with_flags(site: Site, arguments: Namespace) -> Site:
             raise WrongUsage(f"--keyword {shown(arguments.keyword)} {fault}")
         site = replace(site, keyword=arguments.keyword)
     if arguments.ca is not None:
-        _check_readable(arguments.ca)
+        _check_authorities(arguments.ca)
         site = replace(site, ca_file=arguments.ca)
     return replace(site, allow_networks=(*site.allow_networks, *arguments.allow_network))
 
 
-def _check_readable(ca_file: str) -> None:
+def _check_authorities(ca_file: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        with Path(ca_file).open("rb"):
-            pass
+        context.load_verify_locations(ca_file)
+    except ssl.SSLError as error:
+        message = f"--ca {shown(ca_file)} holds no certificate in PEM"
+        raise WrongUsage(message) from error
     except OSError as error:
         raise WrongUsage(f"--ca {shown(ca_file)} cannot be read: {error.strerror}") from error
 

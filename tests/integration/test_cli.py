@@ -894,6 +894,7 @@ def test_a_probe_of_a_configured_site_uses_its_settings(fettle: Fettle) -> None:
         (["www.example.com"], "neither a site nor a URL"),
         (["bookings"], "did you mean booking?"),
         (["https://www.example.com/", "--ca", "nowhere.pem"], "'nowhere.pem' cannot be read"),
+        (["https://www.example.com/", "--ca", __file__], "holds no certificate in PEM"),
     ],
 )
 def test_what_cannot_be_probed_is_wrong_usage(fettle: Fettle, words: list[str], says: str) -> None:
