@@ -210,7 +210,7 @@ def _moved(
     tx: Session, policy: Policy, client: str, hours: SupportHours
 ) -> Iterator[MovedDeadline]:
     """Yield the unanswered promises counted on this calendar whose deadline it would move."""
-    own = {slug for slug, calendar in _calendars(policy) if slug}
+    own = {slug for slug, _ in _calendars(policy) if slug}
     query = (
         select(PromiseRow, TicketRow.client)
         .join(

@@ -199,7 +199,7 @@ def _apprise() -> Any:
         import apprise
         from apprise.manager_plugins import NotificationManager
 
-        NotificationManager().load_modules()
+        cast("Any", NotificationManager()).load_modules()
     logging.getLogger("apprise").disabled = True
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     return cast("Any", apprise)

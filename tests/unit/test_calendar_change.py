@@ -76,7 +76,9 @@ def test_a_change_is_read_as_it_was_written() -> None:
 
 
 def test_dates_in_a_row_that_change_alike_are_one_run() -> None:
-    closed = ClosureSettings(name="Summer", start="2026-08-03", end="2026-08-07")
+    closed = ClosureSettings.model_validate(
+        {"name": "Summer", "from": "2026-08-03", "to": "2026-08-07"}
+    )
     before, after = (
         days_of(
             build_support_hours(

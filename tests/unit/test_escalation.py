@@ -94,6 +94,7 @@ def test_what_was_told_is_not_due_again() -> None:
 def test_steps_missed_while_we_were_away_make_one_notice_to_everybody_they_name() -> None:
     found = due("2026-03-03T10:00", at("2026-03-03T12:00"))
     assert found == Escalation(percents=(50, 75, 100), tell=(DUTY, LEAD))
+    assert found is not None
     assert found.is_broken
 
 

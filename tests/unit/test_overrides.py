@@ -23,7 +23,9 @@ AGENCY = SupportSettings(
         add=(ExtraHoliday(date=date(2026, 6, 15), name="Founding day"),),
         remove=(date(2026, 5, 4),),
     ),
-    closures=(ClosureSettings(name="Christmas", start="12-24", end="01-01"),),
+    closures=(
+        ClosureSettings.model_validate({"name": "Christmas", "from": "12-24", "to": "01-01"}),
+    ),
 )
 
 

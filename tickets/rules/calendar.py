@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import cast
 
 from tickets.rules.hours import SupportHours
 from tickets.rules.interval import WEEKDAYS
@@ -132,7 +133,7 @@ def read_change(document: Mapping[str, Sequence[Sequence[object]]]) -> CalendarC
         return None if name is None else str(name)
 
     def hours(found: object) -> tuple[str, ...]:
-        return tuple(map(str, found)) if isinstance(found, list) else ()  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] (JSON)
+        return tuple(map(str, cast("Sequence[object]", found)))
 
     return CalendarChange(
         days=tuple(
