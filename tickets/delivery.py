@@ -70,9 +70,10 @@ class Delivery:
     """Delivers the outbox until told to stop, up to ``SLOTS`` messages at the same time.
 
     ``carries`` is which of its messages: each channel has a delivery of its own, so that a dead
-    mail server holds up no word by another way. Messages to one address about one ticket go one after the other. ``store_faults`` counts
-    transactions that the store could not take. ``holder`` names who runs us, one process at a time
-    (the supervisor's run): what its last process held when it died is taken over at the start.
+    mail server holds up no word by another way. Messages to one address about one ticket go one
+    after the other. ``store_faults`` counts transactions that the store could not take. ``holder``
+    names who runs us, one process at a time (the supervisor's run): what its last process held
+    when it died is taken over at the start.
     """
 
     def __init__(

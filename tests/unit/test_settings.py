@@ -333,7 +333,7 @@ VALUES = [
         "mail: {host: m.example, security: none, username: u, password: p}",
         "mail.password: would cross the network in the clear",
     ),
-    ("staff_channels: {duty: ['duty@agency.example']}", "is not the URL of a channel; write mailto"),
+    ("staff_channels: {duty: ['duty@a.example']}", "is not the URL of a channel; write mailto"),
     ("staff_channels: {duty: ['slack:/a/b']}", "an apprise URL begins slack://"),
     ("staff_channels: {duty: ['ntfy://a b/c']}", "one line of at most 2000 characters"),
     ("staff_channels: {duty: ['mailto://a:b@c.example']}", "is not one plain mail address"),
