@@ -18,7 +18,7 @@ from tests.faults.scene import DUTY, LEAD, NameServer, Stage
 from tests.system.running import eventually
 
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.parametrize("store_url", ["sqlite"], indirect=True),
 ]
 

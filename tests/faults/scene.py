@@ -152,6 +152,10 @@ class Harmed(Service):
         self._reader.start()
         self.wait_until_ready()
 
+    def wait_until_ready(self) -> None:
+        """Wait until the service says that it is ready; a loaded machine may take its time."""
+        eventually(self.is_ready, within=180, what="the service to be ready")
+
     def kill_prober(self) -> None:
         """Kill the prober and wait until the supervisor has started another."""
         pid = self.pid("prober")
@@ -211,7 +215,7 @@ class Stage:
         )
         self.service.write_config()
         self.service.start()
-        eventually(lambda: self.verdicts()["up"] == sites, what="all sites to be up", within=90)
+        eventually(lambda: self.verdicts()["up"] == sites, what="all sites to be up", within=180)
         return self.service
 
     def close(self) -> None:
