@@ -67,7 +67,8 @@ def test_a_failure_says_where_and_why() -> None:
   tls                   -
   processing            -
   transfer              -
-  in all          30.0 ms  failed in connect
+  in all          30.0 ms
+  failed in connect
 """
     )
 
