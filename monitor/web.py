@@ -19,6 +19,7 @@ from monitor.metrics import MetricsPage, ServiceFigures
 from monitor.queries import StoreWatch, readiness
 from monitor.rules.site import Network
 from tickets.api.app import ApiContext, api_mount
+from tickets.calendars import ends_soon
 from tickets.clock import Clock
 from tickets.desk.app import desk_app
 from tickets.desk.context import DeskContext
@@ -59,8 +60,11 @@ def create_app(web: Web) -> Starlette:
         except Unavailable as error:
             reasons = [str(error)]
         is_ready = not reasons
+        last = ends_soon(web.policy, web.clock.now())
+        warnings = [] if last is None else [f"holidays are known until {last} only"]
         return JSONResponse(
-            {"ready": is_ready, "reasons": reasons}, status_code=200 if is_ready else 503
+            {"ready": is_ready, "reasons": reasons, "warnings": warnings},
+            status_code=200 if is_ready else 503,
         )
 
     async def metrics(request: Request) -> Response:
