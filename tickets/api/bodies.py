@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -82,7 +82,8 @@ async def read_body(request: Request) -> Body:
 
 def read_query(request: Request, model: type[Model]) -> Model:
     """Return the parameters of the address as ``model``; raises ``Rejected`` 422."""
-    many = {name for name, field in model.model_fields.items() if "tuple" in str(field.annotation)}
+    fields = model.model_fields.items()
+    many = {name for name, field in fields if get_origin(field.annotation) is tuple}
     values: dict[str, Any] = {}
     for name, value in request.query_params.multi_items():
         if name in many:
