@@ -72,8 +72,12 @@ async def test_ready_once_a_prober_ticks_and_not_when_it_falls_silent(
         clock.advance(timedelta(seconds=30))
         silent = await client.get("/-/ready")
         healthy = await client.get("/-/healthy")
+        clock.step(datetime(2032, 1, 1, tzinfo=UTC) - clock.now())
+        ending = await client.get("/-/ready")
     assert (first.status_code, first.json()["reasons"]) == (503, ["no prober has ticked yet"])
-    assert (ticking.status_code, ticking.json()) == (200, {"ready": True, "reasons": []})
+    well = {"ready": True, "reasons": [], "warnings": []}
+    assert (ticking.status_code, ticking.json()) == (200, well)
     assert silent.status_code == 503
     assert "last tick" in silent.json()["reasons"][0]
     assert healthy.status_code == 200
+    assert ending.json()["warnings"] == ["holidays are known until 2032-12-31 only"]
