@@ -287,6 +287,7 @@ def shaking_hands(tls: ssl.SSLContext) -> Iterator[str]:
                 with tls.wrap_socket(plain.dup(), server_side=True) as secure:
                     secure.recv(65536)
             finally:
+                plain.shutdown(socket.SHUT_WR)
                 while plain.recv(65536):  # what is unread would turn the goodbye into a reset
                     pass
 

@@ -27,6 +27,8 @@ SOON = {"timeout": timedelta(seconds=0.4)}
 
 NAMES = {
     "site.test": ["127.0.0.1"],
+    "site.test.": ["127.0.0.1"],
+    "xn--bcher-kva.test": ["127.0.0.1"],
     "other.test": ["127.0.0.1"],
     "two.test": ["::1", "127.0.0.1"],
     "inside.test": ["127.0.0.1"],

@@ -7,6 +7,7 @@ import gc
 import socket
 import threading
 from collections.abc import Sequence
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from tests import loopback
 from tests.loopback import Authorities, answer, serving
 from tests.probing import (
     SOON,
+    UP,
     Told,
     cases,
     down,
@@ -130,3 +132,25 @@ async def test_an_answer_is_gone_without_the_garbage_collector(prober: Prober) -
         finally:
             gc.enable()
     assert left == []
+
+
+SPELT: dict[str, tuple[str, str, str]] = {
+    "an international name": ("bücher.test", "/", "xn--bcher-kva.test"),
+    "in its other spelling": ("xn--bcher-kva.test", "/", "xn--bcher-kva.test"),
+    "capitals": ("Site.TEST", "/", "site.test"),
+    "a dot at the end": ("site.test.", "/", "site.test."),
+    "percent signs": ("site.test", "/a%2Fb%20c?q=%26&r=1", "site.test"),
+    "letters beyond ASCII": ("site.test", "/größe?q=ü", "site.test"),
+}
+
+
+@cases(SPELT, "host target named")
+async def test_a_url_is_asked_for_as_it_is_written(
+    prober: Prober, host: str, target: str, named: str
+) -> None:
+    async with serving(answer()) as server:
+        seen = await observe(prober, server.url(target, host=host))
+    UP.check(seen)
+    (asked,) = server.requests
+    assert asked.headers["host"] == f"{named}:{server.port}"
+    assert asked.target == quote(target, safe="/?=&%")

@@ -20,6 +20,7 @@ from tests.probing import (
     LOOPBACK,
     SOON,
     UP,
+    down,
     observe,
     observe_script,
     unknown,
@@ -128,8 +129,7 @@ async def test_cancelling_a_probe_closes_its_connection(prober: Prober) -> None:
 )
 async def test_a_url_that_is_none(prober: Prober, url: str, says: str) -> None:
     seen = await observe(prober, url)
-    assert seen.cause is Cause.PROTOCOL_ERROR
-    assert says in seen.message
+    down(Cause.PROTOCOL_ERROR, Phase.RESOLVE, says).check(seen)
     assert "s3cret" not in seen.message
 
 
