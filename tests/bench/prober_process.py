@@ -4,7 +4,8 @@
 
 It differs from ``fettle run --role prober`` in the public authorities (those of the file
 AUTHORITIES) and, where a file STALLS is named, in that every turn of the event loop is timed: on
-SIGUSR1 the longest since the last one are written there as JSON.
+SIGUSR1 the longest since the last one are written there as JSON. Rich and click, which httpx and
+structlog import where they find them, are hidden: they come with the developers' tools only.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import certifi
 
@@ -36,9 +38,7 @@ class TimedSelector(selectors.DefaultSelector):
         self.longest_on_processor = 0.0
         self.above = dict.fromkeys((0.01, 0.02, 0.05, 0.1), 0)
 
-    def select(  # pyright: ignore[reportIncompatibleMethodOverride] (the base is chosen at run time)
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, int]]:
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Select, and note when the loop came and went."""
         took = time.perf_counter() - self._left_at[0]
         on_processor = time.thread_time() - self._left_at[1]
@@ -82,6 +82,8 @@ class _TimedPolicy(asyncio.DefaultEventLoopPolicy):
 def main() -> int:
     config, authorities, *stalls = sys.argv[1:]
     certifi.where = lambda: authorities
+    hidden: dict[str, Any] = dict.fromkeys(("rich", "click"))  # None there means: not installed
+    sys.modules.update(hidden)
     if stalls:
         asyncio.set_event_loop_policy(_TimedPolicy(Path(stalls[0])))
     from monitor import supervisor  # it would otherwise be imported by whoever only wants the class
