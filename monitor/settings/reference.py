@@ -40,7 +40,7 @@ _KINDS = {
 }
 
 
-_SMALLEST = {
+_SMALLEST: dict[str, Any] = {
     "agency": {"name": "-", "url": "https://agency.invalid/", "mail_from": "mail@agency.invalid"},
     "support": {
         "escalate": [{"at": "50%", "tell": ["duty"]}],
