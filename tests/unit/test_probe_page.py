@@ -17,6 +17,11 @@ from tests.unit.probes import BAD, GOOD, SLOW_AFTER
 PIPE = Paper()
 
 
+def certificate_of(observation: Observation) -> Certificate:
+    assert observation.certificate is not None
+    return observation.certificate
+
+
 def text_of(observation: Observation, paper: Paper = PIPE, *, has_colour: bool = False) -> str:
     screen = Screen(
         input=io.StringIO(), output=io.StringIO(), errors=io.StringIO(), has_colour=has_colour
@@ -146,8 +151,7 @@ def test_a_hostile_site_cannot_move_the_cursor() -> None:
     assert "\nfettle:" not in text
 
 
-CERTIFICATE = GOOD.certificate
-assert CERTIFICATE is not None
+CERTIFICATE = certificate_of(GOOD)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.imposed import full_queue, seconds_in, slow_in
 from tests.loopback import OK, Authorities, answer
 from tests.probing import UP, observe, observe_script, sum_of
 
-IMPOSED = 0.3
+IMPOSED = 0.15
 
 
 async def test_a_slow_answer(prober: Prober) -> None:
