@@ -25,7 +25,7 @@ import pycurl
 
 from tests.bench import contenders
 from tests.bench.contenders import Contender, Course
-from tests.bench.processes import wait_for
+from tests.bench.processes import Failed, wait_for
 from tests.bench.websites import find_nginx, serving_sites
 
 PROBER = "prober, whole service"
@@ -56,18 +56,21 @@ SETTLES_AT_ONCE = 2.0
 
 @dataclass(slots=True)
 class Lane:
-    """A contender with what each of its rounds took, in ms of processor time a probe."""
+    """A contender with what each of its rounds took, in ms of processor time a probe.
+
+    A round in which it could not keep the pace, as on a busy machine, is not among ``parts``.
+    """
 
     name: str
     contender: Contender
     is_plain: bool = False
-    parts: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    parts: dict[int, dict[str, float]] = field(default_factory=dict[int, dict[str, float]])
     memory: int = 0
 
     @property
-    def rounds(self) -> list[float]:
-        """The sum of all its processes, round by round."""
-        return [sum(parts.values()) for parts in self.parts]
+    def rounds(self) -> dict[int, float]:
+        """The sum of all its processes, by round."""
+        return {number: sum(parts.values()) for number, parts in self.parts.items()}
 
 
 def line_up() -> tuple[list[Lane], list[str]]:
@@ -89,8 +92,8 @@ def line_up() -> tuple[list[Lane], list[str]]:
     return lanes, absent
 
 
-def measure(lane: Lane, course: Course, plan: Plan) -> None:
-    """Run one contender for one round."""
+def measure(lane: Lane, number: int, course: Course, plan: Plan) -> None:
+    """Run one contender for one round; raises ``Failed`` if it does not keep the pace."""
     known = course.websites.answered()
     with (
         tempfile.TemporaryDirectory(prefix="fettle-bench-") as folder,
@@ -104,13 +107,11 @@ def measure(lane: Lane, course: Course, plan: Plan) -> None:
         probes = course.websites.answered() - answered
         if probes < 0.8 * course.pace * plan.measure:
             outputs = [process.output() for process in processes.values()]
-            raise RuntimeError(f"{lane.name} made {probes} probes: {outputs}")
-        lane.parts.append(
-            {
-                name: (process.cpu_seconds() - began[name]) / probes * 1000
-                for name, process in processes.items()
-            }
-        )
+            raise Failed(f"only {probes} probes in {plan.measure:g} s: {outputs}")
+        lane.parts[number] = {
+            name: (process.cpu_seconds() - began[name]) / probes * 1000
+            for name, process in processes.items()
+        }
         lane.memory = sum(process.memory()[0] for process in processes.values())
 
 
@@ -118,22 +119,24 @@ def table(lanes: Sequence[Lane], plan: Plan) -> str:
     """Return the figures and ratios as text."""
     lines = [f"{'':34}{'CPU ms per probe':>18}{'rounds':>28}{'memory':>10}"]
     for lane in lanes:
-        each = "  ".join(f"{one:.2f}" for one in lane.rounds)
-        memory = f"{lane.memory / 1e6:.0f} MB"
-        lines.append(f"{lane.name:34}{statistics.median(lane.rounds):>18.3f}{each:>28}{memory:>10}")
-        if len(lane.parts[0]) > 1:
-            lines += [
-                f"{'  of this ' + name:34}"
-                f"{statistics.median(parts[name] for parts in lane.parts):>18.3f}"
-                for name in lane.parts[0]
-            ]
+        if not lane.parts:
+            continue
+        each = "  ".join(f"{one:.2f}" for one in lane.rounds.values())
+        median, memory = statistics.median(lane.rounds.values()), f"{lane.memory / 1e6:.0f} MB"
+        lines.append(f"{lane.name:34}{median:>18.3f}{each:>28}{memory:>10}")
+        names = next(iter(lane.parts.values()))
+        for name in names if len(names) > 1 else ():
+            median = statistics.median(parts[name] for parts in lane.parts.values())
+            lines.append(f"{'  of this ' + name:34}{median:>18.3f}")
     by_name = {lane.name: lane for lane in lanes}
     lines.append("")
     for one, other, goal in GOALS:
         if one in by_name and other in by_name:
-            pairs = zip(by_name[one].rounds, by_name[other].rounds, strict=True)
-            ratio = statistics.median(a / b for a, b in pairs)
-            lines.append(f"{one} / {other:34}{ratio:>8.2f}   goal {goal}")
+            mine, its = by_name[one].rounds, by_name[other].rounds
+            ratios = [mine[number] / its[number] for number in mine if number in its]
+            if ratios:
+                ratio = statistics.median(ratios)
+                lines.append(f"{one} / {other:34}{ratio:>8.2f}   goal {goal}")
     return "\n".join(lines)
 
 
@@ -174,7 +177,10 @@ def run(plan: Plan) -> str:
         for number in range(plan.rounds):
             for lane in lanes if number % 2 == 0 else reversed(lanes):
                 sys.stderr.write(f"round {number + 1}: {lane.name}\n")
-                measure(lane, course, plan)
+                try:
+                    measure(lane, number, course, plan)
+                except Failed as failure:
+                    absent.append(f"{lane.name}: round {number + 1} does not count: {failure}")
     head = (
         f"{plan.sites} HTTPS sites every {plan.interval} s, {course.pace:g} a second, "
         f"{plan.rounds} rounds of {plan.measure:g} s"
