@@ -12,12 +12,12 @@ from monitor.commands.marks import mark
 from monitor.commands.screen import Piece, Tone, Toned
 from monitor.commands.surroundings import StoreNotReady, Surroundings, open_store
 from monitor.commands.ticket_documents import iso
-from monitor.queries import StoreWatch
 from monitor.rules.site import Site
 from monitor.rules.uptime import share_text
 from monitor.settings import Settings
 from monitor.site_history import recent_uptime
 from monitor.sites import list_sites
+from monitor.watch import StoreWatch
 from tickets.desk.watch import SiteState, SiteView
 from tickets.quantities import duration_text
 from tickets.rules.words import format_short

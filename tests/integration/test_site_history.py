@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.queries import StoreWatch
 from monitor.readings.buckets import Buckets
 from monitor.readings.rows import add_buckets
 from monitor.rules.maintenance import DatedWindow
 from monitor.rules.site import Site
 from monitor.rules.verdict import Verdict
 from monitor.site_history import recent_uptime
+from monitor.watch import StoreWatch
 from tests.builders import LONDON, a_refusal, a_site, an_observation
 from tests.clocks import FakeClock
 from tests.sites import MAIN, observe, settle, watch
