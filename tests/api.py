@@ -85,11 +85,17 @@ class ApiBench:
         )
 
     def program(
-        self, token: NewToken | str | None, *, address: str = "192.0.2.10"
+        self,
+        token: NewToken | str | None,
+        *,
+        address: str = "192.0.2.10",
+        is_raising: bool = True,
     ) -> httpx.AsyncClient:
         """A program at ``address`` that sends ``token``."""
         text = token.text if isinstance(token, NewToken) else token
-        transport = httpx.ASGITransport(self.app, client=(address, 50000))
+        transport = httpx.ASGITransport(
+            self.app, client=(address, 50000), raise_app_exceptions=is_raising
+        )
         headers = {} if text is None else {"Authorization": f"Bearer {text}"}
         return httpx.AsyncClient(transport=transport, base_url=BASE, headers=headers)
 

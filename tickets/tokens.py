@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from tickets.addresses import shown
@@ -121,7 +122,7 @@ def add_token(
     if expires_at is not None and expires_at <= at:
         raise Refused(f"the token would have expired at {expires_at.isoformat()} already")
     if _find_by_name(tx, name) is not None:
-        raise Refused(f"there is a token {shown(name)} already; revoke it or choose another name")
+        raise _name_taken(name)
     owner = None if staff_email is None else _get_owner(tx, staff_email)
     if owner is not None and Scope.TICKETS_WRITE in scopes and not may_act(owner.role):
         raise Refused(
@@ -140,8 +141,15 @@ def add_token(
         expires_at=expires_at,
     )
     tx.add(row)
-    tx.flush()
+    try:
+        tx.flush()
+    except IntegrityError as error:  # somebody else has just taken the name
+        raise _name_taken(name) from error
     return NewToken(token=_token(row, owner), text=f"{PREFIX}{row.id}_{secret}")
+
+
+def _name_taken(name: str) -> Refused:
+    return Refused(f"there is a token {shown(name)} already; revoke it or choose another name")
 
 
 def list_tokens(tx: Session) -> Sequence[Token]:

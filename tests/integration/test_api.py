@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
+from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -33,6 +33,14 @@ on_sqlite = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 @pytest.fixture
 def bench(store: Store, clock: FakeClock) -> ApiBench:
     return ApiBench(store, clock)
+
+
+@pytest.fixture
+def twin(bench: ApiBench, store_url: str) -> Iterator[ApiBench]:
+    """The same API in another process, as far as the store can tell."""
+    store = Store(store_url)
+    yield ApiBench(store, bench.clock)
+    store.close()
 
 
 def kind(answer: httpx.Response) -> tuple[int, str]:
@@ -182,18 +190,19 @@ async def test_history_comes_in_pages(bench: ApiBench) -> None:
 
 
 async def test_of_two_people_on_one_version_one_wins_and_the_other_sees_who(
-    bench: ApiBench,
+    bench: ApiBench, twin: ApiBench
 ) -> None:
-    ref = bench.ticket()
-    async with bench.person("Sam Okafor") as sam, bench.person("Mia Holt") as mia:
-        path, body = f"/tickets/{ref}/acknowledge", {"version": 1}
-        answers = await asyncio.gather(sam.post(path, json=body), mia.post(path, json=body))
-    won, lost = sorted(answers, key=lambda answer: answer.status_code)
-    assert won.status_code == 200
-    assert kind(lost) == (409, "stale-version")
-    problem = lost.json()
-    assert problem["version"] == won.json()["version"] == 2
-    assert [entry["actor"] for entry in problem["changes"]] == [won.json()["answered_by"]]
+    sams, mias = (bench.token(name, staff=bench.staff(name)) for name in ("Sam Okafor", "Mia Holt"))
+    async with bench.program(sams) as sam, twin.program(mias) as mia:
+        for _ in range(5):
+            path, body = f"/tickets/{bench.ticket()}/acknowledge", {"version": 1}
+            answers = await asyncio.gather(sam.post(path, json=body), mia.post(path, json=body))
+            won, lost = sorted(answers, key=lambda answer: answer.status_code)
+            assert won.status_code == 200
+            assert kind(lost) == (409, "stale-version")
+            problem = lost.json()
+            assert problem["version"] == won.json()["version"] == 2
+            assert [one["actor"] for one in problem["changes"]] == [won.json()["answered_by"]]
 
 
 async def test_what_the_status_does_not_allow_is_refused_and_recorded(bench: ApiBench) -> None:
@@ -235,22 +244,17 @@ class TestRepeated:
         assert {answer.status_code for answer in answers} == {201}
         assert len({answer.text for answer in answers}) == 1
 
-    async def test_from_two_processes_has_one_effect(
-        self, bench: ApiBench, store_url: str, clock: FakeClock
-    ) -> None:
+    async def test_from_two_processes_has_one_effect(self, bench: ApiBench, twin: ApiBench) -> None:
         token = bench.token()
-        other_store = Store(store_url)
-        twin = ApiBench(other_store, clock)
-        try:
-            async with bench.program(token) as here, twin.program(token) as there:
+        async with bench.program(token) as here, twin.program(token) as there:
+            for number in range(5):
+                key = {"Idempotency-Key": f"order-{number}"}
                 answers = await asyncio.gather(
-                    *(one.post("/tickets", json=REQUEST, headers=self.KEY) for one in (here, there))
+                    *(one.post("/tickets", json=REQUEST, headers=key) for one in (here, there))
                 )
-                listed = (await here.get("/tickets")).json()["tickets"]
-        finally:
-            other_store.close()
-        assert answers[0].text == answers[1].text
-        assert len(listed) == 1
+                assert answers[0].status_code == 201
+                assert answers[0].text == answers[1].text
+            assert len((await here.get("/tickets")).json()["tickets"]) == 5
 
     async def test_another_request_under_the_key_is_refused(self, bench: ApiBench) -> None:
         first, second = bench.tickets()
@@ -419,3 +423,23 @@ async def test_a_store_that_takes_no_writes_is_said_so_and_still_read(
     assert kind(answer) == (503, "unavailable")
     assert answer.headers["retry-after"] == "5"
     assert read.is_success
+
+
+class BrokenClock(FakeClock):
+    """A clock that breaks as no clock does: a fault that nobody expected."""
+
+    def now(self) -> datetime:
+        """Break."""
+        raise RuntimeError("secret of the inside")
+
+
+@on_sqlite
+async def test_a_fault_of_ours_is_a_problem_that_tells_nothing_of_the_inside(
+    bench: ApiBench,
+) -> None:
+    token = bench.token()
+    broken = ApiBench(bench.store, BrokenClock())
+    async with broken.program(token, is_raising=False) as program:
+        answer = await program.get("/tickets")
+    assert kind(answer) == (500, "fault")
+    assert "secret" not in answer.text

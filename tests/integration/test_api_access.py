@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +19,8 @@ from tickets.api.operations import OPERATIONS, PUBLIC, Doing, Operation
 from tickets.rules.scope import Scope
 from tickets.store import Store
 from tickets.tokens import revoke_token
+
+ROOT = Path(__file__).parents[2]
 
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "open": {
@@ -300,3 +304,15 @@ async def test_only_the_description_is_public(bench: ApiBench) -> None:
         answer = await program.get("/openapi.json")
     assert answer.json()["openapi"] == "3.1.0"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_manual_lists_every_address_and_every_problem() -> None:
+    manual = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    for operation in OPERATIONS:
+        address, ending = operation.path.replace("{ref}", "T-1042"), operation.path.split("/")[-1]
+        assert address in manual or f"`…/{ending}`" in manual, operation.name
+    modules = sorted((ROOT / "tickets/api").glob("*.py"))
+    source = "".join(module.read_text(encoding="utf-8") for module in modules)
+    kinds = set(re.findall(r'rejected\(\s*\d{3},\s*"([a-z-]+)"', source)) - {"fault"}
+    assert kinds >= {"malformed", "not-json", "person-needed"}
+    assert [one for one in sorted(kinds) if f"`{one}`" not in manual] == []
