@@ -17,9 +17,10 @@ from tests.clocks import FakeClock
 from tests.smtp import Fault, Postbox, Received, Reply, ScriptedServer
 from tests.tickets import opened
 from tickets import actions, outbox
+from tickets.calendars import tell_ending
 from tickets.delivery import SLOTS, STOP_SECONDS, Delivery, Wait
 from tickets.errors import Unavailable
-from tickets.escalation import escalate
+from tickets.escalation import escalate, remind
 from tickets.history import Actor
 from tickets.incidents import recover, worsen
 from tickets.letter_samples import SAMPLE_FACTS
@@ -221,6 +222,8 @@ async def test_the_letters_find_every_fact_that_tickets_write(
         )
         recover(tx, policy, 1, since=at, until=late, is_told=True, at=late)
         actions.reply(tx, policy, ref, text="We are on it.", actor=sam, at=late)
+        remind(tx, policy, 1, at=late + timedelta(hours=1))
+        tell_ending(tx, policy, at=late + timedelta(days=2000))
         actions.resolve(tx, policy, ref, cause="A full disk", done="More disk", actor=sam, at=late)
         actions.reopen(tx, policy, ref, reason="It came back", actor=sam, at=late)
 
@@ -228,7 +231,7 @@ async def test_the_letters_find_every_fact_that_tickets_write(
     store.write(live)
     sender = FakeSender()
     channel = MailChannel(sender, identity=IDENTITY, clock=clock)
-    clock.advance(timedelta(hours=2))
+    clock.advance(timedelta(days=2001))
     await Delivery(store, channel=channel, clock=clock).drain()
     assert channel.letters_failed == 0
     assert {row.notice for row in messages(store)} == set(Notice) - {Notice.SLOW}

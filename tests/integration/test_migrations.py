@@ -18,6 +18,10 @@ from tickets.errors import Misconfigured
 from tickets.store import Store
 
 
+NARROWER = {("prober", "blind_cause")}
+"""Columns that hold some words of their enumeration alone."""
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "postgresql":
@@ -42,16 +46,16 @@ def test_an_empty_store_is_brought_to_the_tables_of_the_code(empty: Store) -> No
 def test_every_word_of_the_code_may_be_stored(empty: Store) -> None:
     """Autogeneration compares no check constraints, so an enumeration could outgrow its column."""
     upgrade(empty)
-    checks: dict[str, str] = {}
-    for table in SQLModel.metadata.tables:
-        for check in sa.inspect(empty.engine).get_check_constraints(table):
-            checks[str(check["name"])] = check["sqltext"]
     for table in SQLModel.metadata.tables.values():
+        found = {
+            check["name"]: check["sqltext"]
+            for check in sa.inspect(empty.engine).get_check_constraints(table.name)
+        }
         for column in table.columns:
-            words = getattr(column.type, "enums", [])
-            found = checks.get(f"ck_{table.name}_{column.type.name}") if words else ""
-            assert found is not None, f"{table.name}.{column.name} is not checked"
-            assert [word for word in words if f"'{word}'" not in found] == []
+            kind = column.type
+            if isinstance(kind, sa.Enum) and (table.name, column.name) not in NARROWER:
+                check = found[f"ck_{table.name}_{kind.name}"]
+                assert [word for word in kind.enums if f"'{word}'" not in check] == [], column
 
 
 def test_upgrading_again_changes_nothing(empty: Store) -> None:
