@@ -37,6 +37,7 @@ class FakeWatch:
 
     def __init__(self) -> None:
         self.sites: list[SiteView] = []
+        self.warnings: tuple[str, ...] = ()
         self.histories: dict[str, SiteHistory] = {}
 
     def summary(self, tx: Session) -> WatchSummary:
@@ -50,6 +51,7 @@ class FakeWatch:
             maintenance=states.count("maintenance"),
             total=len(states),
             worst=min((site.state for site in self.sites), key=badness, default=None),
+            warnings=self.warnings,
         )
 
     def list_sites(self, tx: Session) -> Sequence[SiteView]:

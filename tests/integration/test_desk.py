@@ -25,6 +25,7 @@ from tickets.errors import ServiceError
 from tickets.history import Actor
 from tickets.queries import TicketPage, get_ticket_page
 from tickets.rules.message import DeliveryOutcome, FailureReason
+from tickets.rules.notice import Notice
 from tickets.rules.staff import Role
 from tickets.rules.ticket import Action, Outcome, Priority, Status
 from tickets.store import Store
@@ -619,6 +620,36 @@ async def test_a_store_that_does_not_answer_loses_no_words(
         connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO message")
     assert len(stored(bench).entries) == 1
     assert (await send(browser, form, {"text": "Again"})).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/", "/sites", "/outbox", "/calendar", "/tickets/T-1001"])
+async def test_every_page_says_when_the_monitor_is_blind(
+    bench: DeskBench, browser: httpx.AsyncClient, ref: str, path: str
+) -> None:
+    words = "The prober at main has been blind since Tue 3 Mar 2026 09:55 GMT"
+    assert words not in Page(await browser.get(path)).text
+    bench.watch.warnings = (words,)
+    assert f"{words}. What this page says of sites" in Page(await browser.get(path)).text
+
+
+async def test_the_outbox_lists_a_notice_that_belongs_to_no_ticket(
+    bench: DeskBench, browser: httpx.AsyncClient
+) -> None:
+    bench.store.write(
+        lambda tx: outbox.put_notice(
+            tx,
+            key="blind:main",
+            thread="main",
+            notice=Notice.BLIND,
+            recipients=bench.policy.lead,
+            facts={},
+            domain="agency.test",
+            at=bench.clock.now(),
+        )
+    )
+    page = Page(await browser.get("/outbox"))
+    assert "Blind for staff" in page.text
+    assert "/tickets/None" not in str(page.links)
 
 
 async def test_a_fault_of_ours_says_no_more_than_its_mark(
