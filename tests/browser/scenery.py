@@ -14,7 +14,8 @@ from tickets.desk.watch import SiteHistory, SiteState, SiteView, WatchSummary
 from tickets.history import MONITOR, Actor
 from tickets.opening import NewTicket, open_ticket
 from tickets.outbox import Recipient, staff_recipient
-from tickets.policy import ClientContacts, Policy
+from tickets.policy import ClientContacts, ClientProfile, Policy, SiteName
+from tickets.rules.allowance import Allowance
 from tickets.rules.evidence import Evidence, EvidenceLine
 from tickets.rules.message import DeliveryOutcome, FailureReason
 from tickets.rules.notice import Audience, Notice
@@ -59,6 +60,14 @@ def the_policy(base_url: str) -> Policy:
         contacts={
             slug: ClientContacts(incidents=people, tickets=people)
             for slug, people in contacts.items()
+        },
+        clients={
+            slug: ClientProfile(
+                name=name,
+                sites=(SiteName(f"{slug}-home", name, f"https://www.{slug}.example/"),),
+                allowance=Allowance(per_month=timedelta(hours=5)),
+            )
+            for slug, name in CLIENTS.items()
         },
     )
 
@@ -278,6 +287,9 @@ def _requests(tx: Session, policy: Policy, mia: Staff) -> None:
         policy,
         ref,
         text="Thank you. We will update it on Tuesday before nine and tell you when it is done.",
+        outlook=actions.Outlook(
+            next_steps="We update the plugin on a copy first.", estimate="Tuesday before nine"
+        ),
         actor=as_actor(mia),
         at=FRIDAY - timedelta(hours=1),
     )

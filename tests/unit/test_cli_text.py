@@ -166,9 +166,15 @@ COMMANDS = {
     "fettle tickets list", "fettle tickets show",
     "fettle tickets acknowledge", "fettle tickets reply", "fettle tickets note",
     "fettle tickets resolve", "fettle tickets close", "fettle tickets reopen",
+    "fettle tickets open", "fettle tickets priority", "fettle tickets category",
+    "fettle tickets assign", "fettle tickets wait", "fettle tickets resume",
+    "fettle tickets merge", "fettle tickets link", "fettle tickets log-time",
     "fettle staff add", "fettle staff list", "fettle staff disable", "fettle staff password",
     "fettle outbox list", "fettle db upgrade", "fettle db check", "fettle healthcheck",
-    "fettle version",
+    "fettle version", "fettle sites show",
+    "fettle token add",
+    "fettle token list",
+    "fettle token revoke",
 }  # fmt: skip
 
 
