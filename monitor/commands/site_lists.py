@@ -37,10 +37,10 @@ def import_list(surroundings: Surroundings, arguments: Namespace) -> int:
     """
     try:
         draft = read_list(Path(arguments.file))
+        beside = _settings_beside(surroundings)
+        imported = fit(draft, beside=beside, config=surroundings.config)
     except Refused as error:
         raise WrongUsage(str(error)) from error
-    beside = _settings_beside(surroundings)
-    imported = fit(draft, beside=beside, config=surroundings.config)
     if arguments.json:
         _put(surroundings.screen, arguments.out, _document_text(imported))
     else:

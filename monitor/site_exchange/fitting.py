@@ -16,7 +16,7 @@ from monitor.settings.check import check
 from monitor.settings.file import Node, dump, parse
 from monitor.site_exchange.draft import Draft, Imported, SiteDraft, slug_of, unique
 from tickets.addresses import url_host
-from tickets.errors import Fault
+from tickets.errors import Fault, Misconfigured, Refused
 
 Client = dict[str, object]
 
@@ -32,7 +32,7 @@ def fit(draft: Draft, *, beside: Settings | None = None, config: Path | None = N
     """Return the settings of all sites of ``draft`` that can be settings.
 
     ``beside`` are the settings of the file ``config`` that they are meant for; None if there are
-    none yet.
+    none yet. Raises ``Refused`` for more sites than one configuration can hold.
     """
     kept = list(draft.sites)
     root = _root_of(config if beside is not None else None)
@@ -114,7 +114,11 @@ def _faults_of(clients: Sequence[Client], root: Node) -> Sequence[Fault]:
     """Return what the settings' check says of ``clients`` behind those of ``root``."""
     if not clients:
         return []
-    added, _ = parse(dump({"clients": clients}), source="", has_lines=False)
+    try:
+        added, _ = parse(dump({"clients": clients}), source="", has_lines=False)
+    except Misconfigured as error:
+        why = error.faults[0].message
+        raise Refused(f"these sites do not fit into one configuration: it {why}") from error
     whole = Node("", entries=dict(root.entries or {}))
     before = whole.child("clients")
     mine = added.child("clients")
