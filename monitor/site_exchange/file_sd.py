@@ -48,7 +48,7 @@ def read_file_sd(document: object) -> Draft:
 
 
 def _take_target(draft: Draft, target: str, labels: Mapping[str, str]) -> None:
-    called = target or "a target that is no text"
+    called = split_credentials(target)[0] or "a target that is no text"
     target = labels.get("__param_target") or target
     module = (labels.get("__param_module") or labels.get("module") or "").lower()
     if any(module.startswith(each) for each in _NO_WEBSITE):

@@ -350,6 +350,18 @@ def test_targets_that_cannot_be_carried_are_named(
     assert any(says in reason for reason in reasons(imported))
 
 
+def test_a_password_in_a_target_is_told_to_nobody(tmp_path: Path) -> None:
+    targets = ["https://anna:hunter2@a.example/", "https://anna:hunter2@b.example/#x"]
+    imported = read(tmp_path, json.dumps([{"targets": targets}]))
+    assert sites_of(imported) == [
+        {"slug": "a-example", "url": "https://a.example/", "basic_auth": {"username": "anna"}}
+    ]
+    assert "hunter2" not in repr([list(imported.left_out), list(imported.assumed)])
+    assert imported.secrets == [
+        "FETTLE_CLIENTS__IMPORTED_SITES__SITES__A_EXAMPLE__BASIC_AUTH__PASSWORD_FILE"
+    ]
+
+
 def test_an_assumed_scheme_is_told(tmp_path: Path) -> None:
     imported = read(tmp_path, json.dumps([{"targets": ["a.example", "b.example:443"]}]))
     assert [(reason, list(of)) for reason, of in imported.assumed] == [
