@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel
 
+from monitor import migrations
 from monitor.migrations import current, newest, upgrade
 from tests.postgresql import PostgreSQL
 from tickets.errors import Misconfigured
@@ -56,6 +59,46 @@ def test_every_word_of_the_code_may_be_stored(empty: Store) -> None:
             if isinstance(kind, sa.Enum) and (table.name, column.name) not in NARROWER:
                 check = found[f"ck_{table.name}_{kind.name}"]
                 assert [word for word in kind.enums if f"'{word}'" not in check] == [], column
+
+
+def upgrade_to(store: Store, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with store.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def test_messages_and_their_deliveries_outlive_that_a_message_needs_no_ticket(
+    empty: Store,
+) -> None:
+    upgrade_to(empty, "0002_pre_readings")
+    instant = "0" if empty.is_sqlite else "'2026-03-03T10:00:00Z'"
+    message = (
+        "INSERT INTO message (ticket_id, entry_number, notice, audience, name, address, priority,"
+        " rank, header_id, thread_id, written_at, facts, state, not_before, attempts) VALUES"
+        " ({}, 1, '{}', 'staff', 'Duty', 'duty@agency.test', 'critical', 0, '<a@b>', '<a@b>',"
+        f" {instant}, 'FACTS', 'sent', {instant}, 1)"
+    )
+    with empty.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO ticket (id, title, client, client_name, priority, status, category, source,"
+            " opened_at, promise_number, root_message_id, evidence, version) VALUES (1, 'Down', 'a',"
+            f" 'A', 'critical', 'open', 'outage', 'monitor', {instant}, 1, '<a@b>', '{{}}', 1)"
+        )
+        connection.exec_driver_sql(message.format("1", "down").replace("FACTS", "{}"))
+        connection.exec_driver_sql(
+            "INSERT INTO delivery (message_id, number, notice, ended_at, outcome, answer)"
+            f" VALUES (1, 1, 'down', {instant}, 'sent', '250')"
+        )
+    upgrade(empty)
+    with empty.engine.begin() as connection:
+        joined = "SELECT m.ticket_id, d.answer FROM message m JOIN delivery d ON d.message_id = m.id"
+        assert connection.exec_driver_sql(joined).fetchall() == [(1, "250")]
+        connection.exec_driver_sql(message.format("NULL", "blind").replace("FACTS", "{}"))
+        if empty.is_sqlite:
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall() == []
 
 
 def test_upgrading_again_changes_nothing(empty: Store) -> None:
