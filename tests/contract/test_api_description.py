@@ -60,7 +60,7 @@ async def test_no_answer_differs_from_the_description(
             token.text,
             folder=tmp_path,
             phases="fuzzing",
-            examples=3,
+            examples=2,
         )
     finally:
         stop.set()

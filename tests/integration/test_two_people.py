@@ -25,7 +25,7 @@ from tickets.rules.ticket import Action, Category, Outcome, Priority, Status
 from tickets.store import Session, Store
 from tickets.tables import TicketRow
 
-ROUNDS = 5
+ROUNDS = 3
 """How often each pair races: an interleaving that goes wrong shows sooner or later."""
 
 Deed = Callable[[Session], TicketRow]
