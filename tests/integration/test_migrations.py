@@ -20,7 +20,6 @@ from tests.postgresql import PostgreSQL
 from tickets.errors import Misconfigured
 from tickets.store import Store
 
-
 NARROWER = {("prober", "blind_cause")}
 """Columns that hold some words of their enumeration alone."""
 
@@ -61,6 +60,24 @@ def test_every_word_of_the_code_may_be_stored(empty: Store) -> None:
                 assert [word for word in kind.enums if f"'{word}'" not in check] == [], column
 
 
+A_TICKET = """
+    INSERT INTO ticket (id, title, client, client_name, priority, status, category, source,
+        opened_at, promise_number, root_message_id, evidence, version)
+    VALUES (1, 'Down', 'a', 'A', 'critical', 'open', 'outage', 'monitor',
+        INSTANT, 1, '<a@b>', '{}', 1)
+"""
+A_MESSAGE = """
+    INSERT INTO message (ticket_id, entry_number, notice, audience, name, address, priority, rank,
+        header_id, thread_id, written_at, facts, state, not_before, attempts)
+    VALUES (1, 1, 'down', 'staff', 'Duty', 'duty@agency.test', 'critical', 0,
+        '<a@b>', '<a@b>', INSTANT, '{}', 'sent', INSTANT, 1)
+"""
+A_DELIVERY = """
+    INSERT INTO delivery (message_id, number, notice, ended_at, outcome, answer)
+    VALUES (1, 1, 'down', INSTANT, 'sent', '250')
+"""
+
+
 def upgrade_to(store: Store, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
@@ -74,28 +91,15 @@ def test_messages_and_their_deliveries_outlive_that_a_message_needs_no_ticket(
 ) -> None:
     upgrade_to(empty, "0002_pre_readings")
     instant = "0" if empty.is_sqlite else "'2026-03-03T10:00:00Z'"
-    message = (
-        "INSERT INTO message (ticket_id, entry_number, notice, audience, name, address, priority,"
-        " rank, header_id, thread_id, written_at, facts, state, not_before, attempts) VALUES"
-        " ({}, 1, '{}', 'staff', 'Duty', 'duty@agency.test', 'critical', 0, '<a@b>', '<a@b>',"
-        f" {instant}, 'FACTS', 'sent', {instant}, 1)"
-    )
     with empty.engine.begin() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO ticket (id, title, client, client_name, priority, status, category, source,"
-            " opened_at, promise_number, root_message_id, evidence, version) VALUES (1, 'Down', 'a',"
-            f" 'A', 'critical', 'open', 'outage', 'monitor', {instant}, 1, '<a@b>', '{{}}', 1)"
-        )
-        connection.exec_driver_sql(message.format("1", "down").replace("FACTS", "{}"))
-        connection.exec_driver_sql(
-            "INSERT INTO delivery (message_id, number, notice, ended_at, outcome, answer)"
-            f" VALUES (1, 1, 'down', {instant}, 'sent', '250')"
-        )
+        for statement in (A_TICKET, A_MESSAGE, A_DELIVERY):
+            connection.exec_driver_sql(statement.replace("INSTANT", instant))
     upgrade(empty)
     with empty.engine.begin() as connection:
-        joined = "SELECT m.ticket_id, d.answer FROM message m JOIN delivery d ON d.message_id = m.id"
+        joined = "SELECT ticket_id, answer FROM message JOIN delivery ON message_id = message.id"
         assert connection.exec_driver_sql(joined).fetchall() == [(1, "250")]
-        connection.exec_driver_sql(message.format("NULL", "blind").replace("FACTS", "{}"))
+        of_no_ticket = A_MESSAGE.replace("(1, 1,", "(NULL, 0,").replace("'down'", "'blind'")
+        connection.exec_driver_sql(of_no_ticket.replace("INSTANT", instant))
         if empty.is_sqlite:
             assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
             assert connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall() == []
