@@ -161,6 +161,21 @@ async def test_a_numeric_canary_says_nothing_of_the_name_servers() -> None:
     assert seen.cause is Cause.CONNECT_REFUSED
 
 
+async def test_sites_whose_names_are_still_known_do_not_vouch_for_the_name_servers() -> None:
+    class OnlySites(SitesAnswer):
+        async def __call__(
+            self, url: str, /, *, within: timedelta, allow_networks: tuple[Network, ...] = ()
+        ) -> Cause | None:
+            return None if "site" in url else Cause.DNS_TIMEOUT
+
+    canaries = Canaries(URLS, reach=OnlySites(is_open=True))
+    canaries.note(a_good_answer(1))
+    seen = await canaries.excuse(an_observation(Cause.DNS_TIMEOUT))
+    assert seen.cause is Cause.OWN_RESOLVER
+    seen = await canaries.excuse(an_observation(Cause.CONNECT_REFUSED))
+    assert seen.cause is Cause.CONNECT_REFUSED
+
+
 async def test_canaries_that_cannot_be_asked_for_want_of_descriptors_say_so() -> None:
     canaries = Canaries(URLS, reach=all_answer(Cause.OWN_RESOURCES))
     seen = await canaries.excuse(an_observation(Cause.CONNECT_TIMEOUT))
