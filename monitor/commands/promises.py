@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 
 from monitor.commands.surroundings import Surroundings, WrongUsage
 from monitor.settings import Settings
@@ -67,12 +68,26 @@ def tell_elapsed(surroundings: Surroundings, arguments: Namespace) -> int:
     return 0
 
 
-def support_hours(settings: Settings, *instants: datetime) -> SupportHours:
-    """Return the agency's calendar of support hours, with room around all ``instants``.
+def calendars(settings: Settings, *instants: datetime) -> Callable[[str], SupportHours]:
+    """Return what finds a client's calendar, with room around all ``instants``; each built once.
 
-    Raises ``ValueError`` where nobody knows the holidays of a year.
+    A client that is no longer configured has the agency's. It raises ``ValueError`` where nobody
+    knows the holidays of a year.
     """
-    return _calendar(settings, settings.support, instants)
+    own = {client.slug: client.support for client in settings.clients}
+
+    @cache
+    def agency() -> SupportHours:
+        return _calendar(settings, settings.support, instants)
+
+    @cache
+    def find(slug: str) -> SupportHours:
+        overrides = own.get(slug)
+        if overrides is None:
+            return agency()
+        return _calendar(settings, support_of(settings.support, overrides), instants)
+
+    return find
 
 
 def _calendar(

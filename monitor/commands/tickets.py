@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from monitor.commands.promises import support_hours
+from monitor.commands.promises import calendars
 from monitor.commands.screen import Piece, Tone, Toned
 from monitor.commands.surroundings import Surroundings, open_store
 from monitor.commands.ticket_documents import page_document, ticket_document
@@ -32,12 +32,14 @@ def list_all(surroundings: Surroundings, arguments: Namespace) -> int:
             cut = cut or len(finished) == queries.MOST_ROWS
             found += finished
     now = surroundings.clock.now()
-    hours = support_hours(settings, now, *(ticket.promise.respond_by for ticket in found))
+    hours_of = calendars(settings, now, *(ticket.promise.respond_by for ticket in found))
     screen = surroundings.screen
     if arguments.json:
-        screen.document([ticket_document(ticket, hours, now=now) for ticket in found])
+        screen.document(
+            [ticket_document(ticket, hours_of(ticket.client), now=now) for ticket in found]
+        )
     elif found:
-        screen.table([_row(ticket, hours, now=now) for ticket in found])
+        screen.table([_row(ticket, hours_of(ticket.client), now=now) for ticket in found])
     else:
         screen.line("No ticket is open: one opens by itself when a site is down or slow.")
     if cut:
@@ -58,7 +60,7 @@ def show(surroundings: Surroundings, arguments: Namespace) -> int:
 
     with open_store(settings) as store:
         page, work = store.read(read)
-    hours = support_hours(settings, now, page.ticket.promise.respond_by)
+    hours = calendars(settings, now, page.ticket.promise.respond_by)(page.ticket.client)
     if arguments.json:
         surroundings.screen.document(page_document(page, work, hours, now=now))
     else:
