@@ -13,11 +13,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from monitor.rules.maintenance import Window, maintenance_until
 from monitor.rules.observation import Observation
 from monitor.rules.reading import EDGES, FINE_SECONDS, pieces, place_of
 from monitor.rules.site import Site
 from monitor.rules.verdict import Verdict
+
+log = structlog.get_logger()
 
 COUNTS = ("up", "slow", "down", "unknown", "missed", "maintenance")
 ACCOUNTS = ("up", "slow", "down", "unknown", "maintenance")
@@ -153,7 +157,9 @@ class Buckets:
             excess = max(excess, bisect_left(by_age, (by_age[-1][0] - KEPT_SECONDS, "")))
         for key in by_age[:excess]:
             del self._filled[key]
-        self.dropped += excess
+        if excess:
+            self.dropped += excess
+            log.warning("readings.buckets_dropped", buckets=excess, in_all=self.dropped)
 
     def _values(self, key: Key) -> array[float]:
         found = self._filled.get(key)
