@@ -49,7 +49,9 @@ def act(surroundings: Surroundings, arguments: Namespace, deed: Deed) -> int:
     with open_store(settings) as store:
         page, belongs = attempt(store, work, at=at)
     if arguments.json:
-        surroundings.screen.document(page_document(page, belongs, policy.hours_of(page.ticket.client), now=at))
+        surroundings.screen.document(
+            page_document(page, belongs, policy.hours_of(page.ticket.client), now=at)
+        )
     else:
         _tell(surroundings.screen, page, policy)
     return 0

@@ -1,4 +1,4 @@
-"""``fettle deadline`` and ``fettle hours``: when a ticket must be answered, and what time counts."""
+"""``fettle deadline`` and ``fettle hours``: when a ticket must be answered, what time counts."""
 
 from __future__ import annotations
 
