@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlmodel import Session
-
 from tickets import actions, relations, time_spent, triage, waiting
 from tickets.actions import NOTHING_KNOWN, Outlook
 from tickets.desk.forms import FieldFault, check_texts, read_day, read_number
@@ -26,6 +24,7 @@ from tickets.rules.ticket import (
     Outcome,
     Priority,
 )
+from tickets.store import Session
 from tickets.texts import MAX_TEXT
 from tickets.time_spent import Work
 
