@@ -24,10 +24,9 @@ def describe_drifts(drifts: Sequence[Drift], *, zone: ZoneInfo, today: date) -> 
         if drift.deadlines:
             yield "  Deadlines stay as they were promised; counted anew they would be"
         for one in drift.deadlines:
-            would_be = (
-                format_instant(one.would_be, zone) if one.would_be else "beyond the calendar"
-            )
-            yield f"    {one.reference}  {would_be}, promised {format_instant(one.respond_by, zone)}"
+            would_be = format_instant(one.would_be, zone) if one.would_be else "beyond the calendar"
+            promised = format_instant(one.respond_by, zone)
+            yield f"    {one.reference}  {would_be}, promised {promised}"
 
 
 def _changes(change: CalendarChange, today: date) -> Iterator[str]:
