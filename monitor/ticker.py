@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
 from monitor.ledger import Confirmed
 from monitor.readings import Readings
+from monitor.rules.gap import Gaps
 from monitor.rules.maintenance import maintenance_until
 from monitor.rules.observation import Cause, Observation
 from monitor.rules.sight import LONG_UNSEEN, Tally
@@ -29,16 +29,11 @@ from monitor.rules.site import Site
 from monitor.rules.streak import Streak, Transition, advance
 from monitor.rules.verdict import Judgement, Verdict, judge
 from monitor.rules.wheel import STEPS, Wheel, step_of
+from monitor.watched import Figures, Watched
 from tickets.clock import Clock
 from tickets.errors import Unavailable
 
 log = structlog.get_logger()
-
-LATENESS_EDGES = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-"""Upper edges, in seconds, of the histogram of how late probes start."""
-
-GAP_SECONDS = 5.0
-"""Time between two ticks, or a step of the wall clock between them, that makes a gap."""
 
 LONG_SHARE = 0.5
 """Share of its timeout from which a probe is long: sites whose last one was share some places."""
@@ -74,53 +69,6 @@ Recorder = Callable[[Confirmed], Awaitable[None]]
 """Records a transition in the store; raises ``Unavailable`` when it cannot now."""
 
 
-@dataclass(slots=True)
-class Watched:
-    """One site as its prober knows it: its streak and the observation that began a bad run."""
-
-    site: Site
-    client_name: str
-    streak: Streak = Streak()
-    first_bad: tuple[Observation, Judgement] | None = None
-    is_running: bool = False
-    is_looked_at_again: bool = False
-    is_long: bool = False
-    gap: int = 0
-    unseen_since: float | None = None
-
-
-@dataclass(slots=True)
-class Figures:
-    """The scheduler's counters since it started."""
-
-    ok: int = 0
-    error: int = 0
-    missed: int = 0
-    skipped: int = 0
-    in_flight: int = 0
-    due: int = 0
-    lateness: list[int] = field(default_factory=lambda: [0] * (len(LATENESS_EDGES) + 1))
-    lateness_sum: float = 0.0
-
-    def document(self) -> dict[str, Any]:
-        """Return the figures as a JSON document for the store."""
-        return {
-            "runs": {
-                "ok": self.ok,
-                "error": self.error,
-                "missed": self.missed,
-                "skipped": self.skipped,
-            },
-            "in_flight": self.in_flight,
-            "due": self.due,
-            "lateness": {
-                "buckets": list(self.lateness),
-                "sum": self.lateness_sum,
-                "count": sum(self.lateness),
-            },
-        }
-
-
 class Ticker:
     """Launches probes in their slots and turns observations into readings and transitions.
 
@@ -154,9 +102,7 @@ class Ticker:
         # slots are the same after a restart, and a step of the wall clock later moves nothing.
         self._offset = clock.now().timestamp() - clock.monotonic()
         self._position = int(self._offset + clock.monotonic())
-        self._seen = clock.monotonic(), clock.now().timestamp()
-        self._gap = 0
-        self._gap_words = ""
+        self._gaps = Gaps(clock.monotonic(), clock.now().timestamp())
         self._again: list[tuple[float, str]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.figures = Figures()
@@ -167,7 +113,8 @@ class Ticker:
         """Launch every probe that has come due since the last tick."""
         now = self._clock.monotonic()
         self.ticked_at = self._clock.now()
-        self._look_for_gap(now, self.ticked_at.timestamp())
+        if self._gaps.look(now, self.ticked_at.timestamp()):
+            log.warning("ticker.gap_seen", words=self._gaps.words)
         position = int(self._offset + now)
         turn = self._wheel.turn(self._position, position)
         self._position = position
@@ -201,22 +148,6 @@ class Ticker:
         """Wait until no probe is in flight; for tests and orderly measurements."""
         while self._tasks:
             await asyncio.wait(self._tasks)
-
-    def _look_for_gap(self, now: float, wall: float) -> None:
-        """Begin a new doubt when the process or the host stood still, or its clock was set.
-
-        A host that slept shows as a step of the wall clock, for its monotonic clock slept too.
-        """
-        (then, wall_then), self._seen = self._seen, (now, wall)
-        still, stepped = now - then, wall - wall_then - (now - then)
-        if still < GAP_SECONDS and abs(stepped) < GAP_SECONDS:
-            return
-        self._gap += 1
-        is_still = still >= GAP_SECONDS
-        self._gap_words = (
-            f"stood still for {still:.0f} s" if is_still else f"saw its clock step {stepped:+.0f} s"
-        )
-        log.warning("ticker.gap_seen", still_seconds=round(still, 1), step_seconds=round(stepped))
 
     def _launch_all(self, sites: Sequence[Site], *, due: float) -> None:
         if self._wait is None or not sites:
@@ -266,8 +197,8 @@ class Ticker:
             async with self._gate:
                 self.figures.due -= 1
                 self.figures.in_flight += 1
-                self._note_lateness(self._clock.monotonic() - due)
-                gap = self._gap
+                self.figures.note_lateness(self._clock.monotonic() - due)
+                gap = self._gaps.count
                 try:
                     observation = await self._look(watched)
                 finally:
@@ -281,11 +212,6 @@ class Ticker:
         finally:
             watched.is_running = False
 
-    def _note_lateness(self, seconds: float) -> None:
-        seconds = max(seconds, 0.0)
-        self.figures.lateness[bisect_left(LATENESS_EDGES, seconds)] += 1
-        self.figures.lateness_sum += seconds
-
     async def _look(self, watched: Watched) -> Observation:
         site, began = watched.site, self._clock.monotonic()
         observation = await self._prober.probe(site, started_at=self._clock.now())
@@ -297,7 +223,7 @@ class Ticker:
     async def _take(self, watched: Watched, observation: Observation, *, gap: int) -> None:
         """Judge what was seen and record what follows; ``gap`` is the newest when it began."""
         site = watched.site
-        if watched.gap != self._gap:
+        if watched.gap != self._gaps.count:
             observation = self._doubt(observation, site)
             watched.gap = gap  # the doubt stays for the next probe if this one began before the gap
         if observation.cause is not None:
@@ -334,7 +260,7 @@ class Ticker:
         """Return a bad observation with the blame on us: it is the first after a gap."""
         if judge(observation, slow_after=site.slow_after).verdict is Verdict.UP:
             return observation
-        message = f"the prober {self._gap_words}: the first look after that does not count"
+        message = f"the prober {self._gaps.words}: the first look after that does not count"
         return replace(observation, cause=Cause.OWN_STALL, message=message)
 
     def _count(self, watched: Watched, observation: Observation, judgement: Judgement) -> None:

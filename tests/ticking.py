@@ -12,7 +12,8 @@ from monitor.readings import Document, Readings
 from monitor.rules.observation import Cause, Observation
 from monitor.rules.site import Site
 from monitor.rules.verdict import Verdict
-from monitor.ticker import Ticker, Watched
+from monitor.ticker import Ticker
+from monitor.watched import Watched
 from tests.builders import an_observation
 from tests.clocks import FakeClock
 from tickets.errors import Unavailable

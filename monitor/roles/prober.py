@@ -28,7 +28,8 @@ from monitor.service import build_policy
 from monitor.settings import Settings
 from monitor.sites import list_sites
 from monitor.tables import IncidentRow
-from monitor.ticker import Ticker, Watched
+from monitor.ticker import Ticker
+from monitor.watched import Watched
 from tickets.clock import Clock
 from tickets.rules.ticket import reference
 from tickets.store import Store

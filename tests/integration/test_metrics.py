@@ -29,7 +29,7 @@ from monitor.metrics import FAMILIES, LATENESS, MetricsPage, ServiceFigures, ren
 from monitor.rules.observation import Cause, Certificate, Observation, Phases
 from monitor.rules.verdict import Verdict
 from monitor.tables import IncidentRow, ProberRow, SiteRow
-from monitor.ticker import LATENESS_EDGES
+from monitor.watched import LATENESS_EDGES
 from tests.builders import a_refusal, a_site, an_observation
 from tests.clocks import FakeClock
 from tests.sites import POLICY, observe, settle, watch
