@@ -135,9 +135,7 @@ class Delivery:
         if holder is None:
             return
         try:
-            await self._store.awrite(
-                lambda tx: outbox.take_over(tx, holder, channel=self._carries)
-            )
+            await self._store.awrite(lambda tx: outbox.take_over(tx, holder, channel=self._carries))
         except Unavailable as error:  # their leases run out by themselves
             self._store_failed(error)
 
