@@ -57,7 +57,7 @@ test: $(READY) ## run every test; those that start and kill the whole service co
 	$(BIN)/python -m pytest --ignore=tests/system
 	$(BIN)/python -m pytest tests/system
 
-faults: $(READY) ## stage our own faults on the real service: ten minutes, no part of the tests
+faults: $(READY) ## stage our own faults on the real service: a quarter of an hour, no part of the tests
 	$(BIN)/python -m pytest tests/faults --override-ini=python_files='fault_*.py' -p no:randomly --capture=no
 
 bench: $(READY) ## measure; no part of the tests
