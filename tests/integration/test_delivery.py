@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from tests.builders import a_policy
 from tests.clocks import FakeClock
 from tests.smtp import Fault, Postbox, Received, Reply, ScriptedServer
 from tests.tickets import opened
-from tickets import actions, outbox
+from tickets import actions, outbox, relations, time_spent, triage, waiting
+from tickets.accounts import PasswordHash, add_staff
 from tickets.calendars import tell_ending
 from tickets.delivery import SLOTS, STOP_SECONDS, Delivery, Wait
 from tickets.errors import Unavailable
@@ -26,14 +28,18 @@ from tickets.incidents import recover, worsen
 from tickets.letter_samples import SAMPLE_FACTS
 from tickets.mail import Mail, MailIdentity, Sender, SendFailed
 from tickets.mail_channel import MailChannel
+from tickets.opening import NewRequest, Requester, open_request
 from tickets.outbox import LEASE, Recipient
+from tickets.rules.allowance import Allowance
 from tickets.rules.message import BACKOFF, DeliveryOutcome, FailureReason, MessageState
 from tickets.rules.notice import AUTOMATIC_NOTICES, NOTICES_OF_NO_TICKET, Audience, Notice
-from tickets.rules.ticket import Category, Priority, Source, Status
+from tickets.rules.staff import Role
+from tickets.rules.ticket import Category, Priority, Source, Status, reference
 from tickets.settings.mail import MailSecurity
 from tickets.smtp import MailServer, SmtpSender
 from tickets.store import Store
 from tickets.tables import DeliveryRow, MessageRow, TicketRow
+from tickets.time_spent import Work
 
 IDENTITY = MailIdentity(
     name="Bright Agency", address="support@agency.test", reply_to="help@agency.test"
@@ -204,6 +210,9 @@ async def test_the_letters_find_every_fact_that_tickets_write(
     store: Store, clock: FakeClock
 ) -> None:
     policy, at = a_policy(), clock.now()
+    allowance = Allowance(per_month=timedelta(hours=1))
+    harbour = replace(policy.clients["harbour"], allowance=allowance)
+    policy = replace(policy, clients={"harbour": harbour})
     sam = Actor("Sam Reed")
     late = clock.now() + timedelta(hours=2)
 
@@ -228,8 +237,43 @@ async def test_the_letters_find_every_fact_that_tickets_write(
         actions.resolve(tx, policy, ref, cause="A full disk", done="More disk", actor=sam, at=late)
         actions.reopen(tx, policy, ref, reason="It came back", actor=sam, at=late)
 
+    def ask(tx: Session) -> None:
+        """A client asks; the ticket waits, is resumed, and goes on as another one."""
+        new = NewRequest(
+            client="harbour",
+            priority=Priority.NORMAL,
+            category=Category.ADVICE,
+            title="A question",
+            text="How do we change the picture?",
+            requester=Requester("Carla Lund", "carla@harbour.test"),
+        )
+        asked = open_request(tx, policy, new, actor=sam, at=at).id or 0
+        name = reference(asked)
+        triage.set_priority(
+            tx, policy, name, priority=Priority.CRITICAL, reason="No booking", actor=sam, at=at
+        )
+        mia = add_staff(
+            tx,
+            email="mia@agency.test",
+            name="Mia",
+            role=Role.STAFF,
+            password_hash=PasswordHash("-"),
+            at=at,
+        )
+        triage.assign(tx, policy, name, assignee_id=mia.id, actor=sam, at=at)
+        carla = Actor("Carla Lund", None, "carla@harbour.test")
+        waiting.client_reply(tx, policy, name, text="Any news?", actor=carla, at=at)
+        actions.reply(tx, policy, name, text="Which one?", actor=sam, at=at)
+        on = date(2026, 3, 6)
+        waiting.wait(tx, policy, name, question="Which?", resume_on=on, actor=sam, at=at)
+        waiting.resume_due(tx, policy, asked, at=at + timedelta(days=3))
+        work = Work(minutes=60, worked_on=at.date(), text="Looked")
+        time_spent.log_time(tx, policy, name, work=work, actor=sam, at=at)
+        relations.merge(tx, policy, name, into=ref, actor=sam, at=at)
+
     ref = opened(store, policy, at=at)
     store.write(live)
+    store.write(ask)
     sender = FakeSender()
     channel = MailChannel(sender, identity=IDENTITY, clock=clock)
     clock.advance(timedelta(days=2001))
