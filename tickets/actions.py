@@ -16,7 +16,7 @@ from typing import Any
 from sqlmodel import Session
 
 from tickets.errors import Refused
-from tickets.history import Actor, Beside, check_allowed, get_ticket, record, refusal
+from tickets.history import MONITOR, Actor, Beside, check_allowed, get_ticket, record, refusal
 from tickets.notices import tell_all, tell_client
 from tickets.policy import Policy
 from tickets.promises import answered, begin_promise, promise_facts, promise_of, take_up
@@ -294,7 +294,8 @@ def reopen(
     ticket = get_ticket(tx, ref, version=version)
     check_allowed(ticket, Action.REOPEN, actor=actor)
     reason = checked_text(reason, field="reason")
-    if ticket.resolved_at is not None:
+    # A relapse is never refused: the monitor's record of it must not be lost.
+    if ticket.resolved_at is not None and actor != MONITOR:
         until = policy.hours_of(ticket.client).add_days(ticket.resolved_at, REOPEN_DAYS)
         if at > until:
             why = (
