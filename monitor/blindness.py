@@ -15,7 +15,7 @@ from monitor.lease import LEASE
 from monitor.rules.observation import Cause
 from monitor.rules.sight import REASONS, Change, Sight
 from monitor.tables import ProberRow, SiteRow
-from tickets.outbox import put_notice
+from tickets.outbox import StaffNotice, put_notice
 from tickets.policy import Policy
 from tickets.rules.notice import Notice
 
@@ -127,11 +127,8 @@ def _put(
         }
     put_notice(
         tx,
-        key=f"{notice}:{episode}",
-        thread=episode,
-        notice=notice,
+        StaffNotice(key=f"{notice}:{episode}", thread=episode, notice=notice, facts=facts),
         recipients=(*policy.lead, *policy.duty),
-        facts=facts,
         domain=policy.mail_domain,
         at=at,
     )

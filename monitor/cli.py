@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import logging
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ from typing import NoReturn, TextIO, cast
 from monitor.commands.arguments import build_parser
 from monitor.commands.screen import OutputLost, Screen
 from monitor.commands.surroundings import StoreNotReady, Surroundings, WrongUsage
+from monitor.logs import set_up_logs
 from tickets.clock import Clock, SystemClock
 from tickets.errors import Misconfigured, ServiceError, Unavailable
 
@@ -61,6 +63,8 @@ def main(
         environ=os.environ if environ is None else environ,
         clock=clock or SystemClock(),
     )
+    # What a command has to say it says on its screen; the service sets its own log up.
+    set_up_logs(part="command", level=logging.ERROR, stream=surroundings.screen.errors)
     try:
         with _termination_ends_in_order():
             code = find_command(arguments.command)(surroundings, arguments)

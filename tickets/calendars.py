@@ -14,7 +14,7 @@ from typing import cast
 
 from sqlmodel import Session, col, select
 
-from tickets.outbox import put_notice
+from tickets.outbox import StaffNotice, put_notice
 from tickets.policy import Policy
 from tickets.rules.calendar import (
     CalendarChange,
@@ -153,12 +153,10 @@ def tell_ending(tx: Session, policy: Policy, *, at: datetime) -> bool:
     last = ends_soon(policy, at)
     if last is None:
         return False
-    return put_notice(
-        tx,
+    ending = StaffNotice(
         key=f"calendar ends {last}",
         thread="calendar",
         notice=Notice.CALENDAR_ENDS,
-        recipients=policy.lead or policy.duty,
         facts={
             "title": "Calendar",
             "until": _end_of(last, policy).isoformat(),
@@ -168,10 +166,10 @@ def tell_ending(tx: Session, policy: Policy, *, at: datetime) -> bool:
             "desk_url": f"{policy.base_url}/calendar",
             "at": at.isoformat(),
         },
-        domain=policy.mail_domain,
-        at=at,
         priority=Priority.NORMAL,
     )
+    recipients = policy.lead or policy.duty
+    return put_notice(tx, ending, recipients=recipients, domain=policy.mail_domain, at=at)
 
 
 def _end_of(last: date, policy: Policy) -> datetime:

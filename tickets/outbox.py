@@ -100,43 +100,50 @@ def put(
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffNotice:
+    """What staff are told that belongs to no ticket.
+
+    ``key`` names it: telling it again writes nothing. Notices of one ``thread`` stand together in
+    a mail program.
+    """
+
+    key: str
+    thread: str
+    notice: Notice
+    facts: Mapping[str, Any]
+    priority: Priority = Priority.CRITICAL
+
+
 def put_notice(
     tx: Session,
+    told: StaffNotice,
     *,
-    key: str,
-    thread: str,
-    notice: Notice,
     recipients: Iterable[Recipient],
-    facts: Mapping[str, Any],
     domain: str,
     at: datetime,
-    priority: Priority = Priority.CRITICAL,
 ) -> bool:
-    """Write one message per recipient about what belongs to no ticket; return whether any was.
-
-    ``key`` names what is told: telling it again writes nothing. Notices of one ``thread`` stand
-    together in a mail program.
-    """
-    if tx.exec(select(MessageRow.id).where(col(MessageRow.key) == key).limit(1)).first():
+    """Write one message per recipient about what belongs to no ticket; return whether any was."""
+    if tx.exec(select(MessageRow.id).where(col(MessageRow.key) == told.key).limit(1)).first():
         return False
-    root = f"<notice.{hashlib.sha256(thread.encode()).hexdigest()[:24]}@{domain}>"
+    root = f"<notice.{hashlib.sha256(told.thread.encode()).hexdigest()[:24]}@{domain}>"
     by_address = {recipient.address.lower(): recipient for recipient in recipients}
     for recipient in by_address.values():
         tx.add(
             MessageRow(
-                key=key,
-                notice=notice,
+                key=told.key,
+                notice=told.notice,
                 audience=recipient.audience,
                 name=recipient.name,
                 address=recipient.address,
                 channel=recipient.channel,
-                priority=priority,
-                rank=delivery_rank(priority),
+                priority=told.priority,
+                rank=delivery_rank(told.priority),
                 header_id=f"<notice.{secrets.token_hex(12)}@{domain}>",
                 thread_id=root,
                 written_at=at,
                 not_before=at,
-                facts={name: _storable(fact) for name, fact in facts.items()},
+                facts={name: _storable(fact) for name, fact in told.facts.items()},
             )
         )
     return bool(by_address)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import ssl
 from argparse import Namespace
@@ -16,7 +15,6 @@ from monitor.commands.probe_page import USUAL_COLUMNS, Paper, knows_shapes, writ
 from monitor.commands.screen import Screen
 from monitor.commands.surroundings import Surroundings, WrongUsage
 from monitor.keywords import keyword_fault
-from monitor.logs import set_up_logs
 from monitor.probe_report import probe_report
 from monitor.prober import Prober
 from monitor.rules.address import why_not_global
@@ -39,7 +37,6 @@ def probe(surroundings: Surroundings, arguments: Namespace) -> int:
     Raises ``WrongUsage`` for what is neither a URL nor a site, and for a file of authorities that
     cannot be read.
     """
-    set_up_logs(part="probe", level=logging.WARNING)
     if "://" in arguments.site:
         site, canaries = _site_at(surroundings, arguments.site)
     else:

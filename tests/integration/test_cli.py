@@ -431,7 +431,10 @@ def test_a_file_that_is_no_database_is_told_and_left_alone(fettle: Fettle) -> No
 
 
 def test_rows_that_lead_nowhere_are_found(ready: Fettle) -> None:
-    statement = "INSERT INTO entry VALUES (77, 1, 0, 'open', 'Sam', NULL, '', 1, '{}', '{}')"
+    statement = (
+        "INSERT INTO entry (ticket_id, number, at, action, actor, text, is_visible, before, after)"
+        " VALUES (77, 1, 0, 'open', 'Sam', '', 1, '{}', '{}')"
+    )
     change(ready.store_file, statement)
     ended = ready("db", "check", "--json")
     assert ended.code == 1

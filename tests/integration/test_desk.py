@@ -638,11 +638,8 @@ async def test_the_outbox_lists_a_notice_that_belongs_to_no_ticket(
     bench.store.write(
         lambda tx: outbox.put_notice(
             tx,
-            key="blind:main",
-            thread="main",
-            notice=Notice.BLIND,
+            outbox.StaffNotice(key="blind:main", thread="main", notice=Notice.BLIND, facts={}),
             recipients=bench.policy.lead,
-            facts={},
             domain="agency.test",
             at=bench.clock.now(),
         )
