@@ -39,7 +39,7 @@ from monitor.site_metrics import (
 from tickets.clock import Clock
 from tickets.metrics import MAIL_FAMILIES, TICKET_FAMILIES, Family, Row, ticket_metrics
 from tickets.policy import Policy
-from tickets.queries import TicketFigures, count_figures
+from tickets.queries.figures import TicketFigures, count_figures
 from tickets.rules.ticket import Priority, Status
 from tickets.store import Session, Store
 

@@ -16,7 +16,7 @@ from typing import Literal
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
 
-from tickets.queries import TicketFigures
+from tickets.queries.figures import TicketFigures
 from tickets.rules.hours import OutOfReach, SupportHours
 from tickets.rules.message import FailureReason
 from tickets.rules.notice import Notice

@@ -10,13 +10,14 @@ from monitor.commands.screen import Screen
 from monitor.commands.surroundings import Surroundings, WrongUsage, open_store
 from monitor.commands.ticket_documents import page_document
 from monitor.service import build_policy
-from tickets import accounts, queries
+from tickets import accounts
 from tickets.accounts import Staff
 from tickets.desk.phrases import DEEDS
 from tickets.errors import Refused
 from tickets.history import Actor
 from tickets.policy import Policy
-from tickets.queries import TicketPage
+from tickets.queries.tickets import get_ticket_page
+from tickets.queries.views import TicketPage
 from tickets.refusals import attempt
 from tickets.rules.staff import may_act
 from tickets.rules.ticket import reference
@@ -43,7 +44,7 @@ def act(surroundings: Surroundings, arguments: Namespace, deed: Deed) -> int:
         actor = choose_actor(accounts.list_staff(tx), wanted)
         ticket = deed(tx, policy, actor, at)
         assert ticket.id is not None
-        page = queries.get_ticket_page(tx, reference(ticket.id))
+        page = get_ticket_page(tx, reference(ticket.id))
         return page, list_work(tx, ticket.id, today=at.astimezone(policy.zone).date())
 
     with open_store(settings) as store:

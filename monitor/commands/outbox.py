@@ -10,8 +10,9 @@ from monitor.commands.screen import Piece
 from monitor.commands.surroundings import Surroundings, open_store
 from monitor.commands.ticket_documents import message_document
 from monitor.commands.ticket_page import message_row
-from tickets import queries
-from tickets.queries import MessageView
+from tickets.queries import MOST_ROWS
+from tickets.queries.messages import list_messages
+from tickets.queries.views import MessageView
 from tickets.rules.message import MessageState
 from tickets.rules.words import format_instant
 
@@ -21,7 +22,7 @@ def list_all(surroundings: Surroundings, arguments: Namespace) -> int:
     settings = surroundings.load_settings()
     state = None if arguments.state is None else MessageState(arguments.state)
     with open_store(settings) as store:
-        found = store.read(lambda tx: queries.list_messages(tx, state=state))
+        found = store.read(lambda tx: list_messages(tx, state=state))
     zone, screen = settings.agency.zone, surroundings.screen
     if arguments.json:
         screen.document([message_document(message, zone) for message in found])
@@ -29,8 +30,8 @@ def list_all(surroundings: Surroundings, arguments: Namespace) -> int:
         screen.table([_row(message, zone) for message in found])
     else:
         screen.line(f"No message is {state.value}." if state else "No message has been written.")
-    if len(found) == queries.MOST_ROWS:
-        screen.hint(f"Only the newest {queries.MOST_ROWS} are listed.")
+    if len(found) == MOST_ROWS:
+        screen.hint(f"Only the newest {MOST_ROWS} are listed.")
     return 0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from tickets.queries import MessageView, TicketPage, TicketView
+from tickets.queries.views import MessageView, TicketPage, TicketView
 from tickets.rules.hours import SupportHours
 from tickets.rules.ticket import Status
 from tickets.rules.words import describe_time_left

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from monitor.commands.marks import mark
 from monitor.commands.screen import Piece, Screen, Tone, Toned
 from tickets.desk.phrases import DEEDS, OUTCOMES, SOURCES, mark_of
-from tickets.queries import EntryView, MessageView, TicketPage, TicketView
+from tickets.queries.views import EntryView, MessageView, TicketPage, TicketView
 from tickets.rules.evidence import Evidence
 from tickets.rules.hours import SupportHours
 from tickets.rules.ticket import Status

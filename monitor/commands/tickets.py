@@ -12,8 +12,9 @@ from monitor.commands.screen import Piece, Tone, Toned
 from monitor.commands.surroundings import Surroundings, open_store
 from monitor.commands.ticket_documents import page_document, ticket_document
 from monitor.commands.ticket_page import describe_status, mark_ticket, write_page
-from tickets import queries
-from tickets.queries import PromiseView, TicketPage, TicketView
+from tickets.queries import MOST_ROWS
+from tickets.queries.tickets import get_ticket_page, list_finished, list_queue
+from tickets.queries.views import PromiseView, TicketPage, TicketView
 from tickets.rules.hours import SupportHours
 from tickets.rules.ticket import Status, parse_reference
 from tickets.rules.words import describe_time_left, format_short
@@ -25,11 +26,11 @@ def list_all(surroundings: Surroundings, arguments: Namespace) -> int:
     """List the tickets with work outstanding, and the finished ones if asked."""
     settings = surroundings.load_settings()
     with open_store(settings) as store:
-        found = list(store.read(queries.list_queue))
-        cut = len(found) == queries.MOST_ROWS
+        found = list(store.read(list_queue))
+        cut = len(found) == MOST_ROWS
         if arguments.all:
-            finished = store.read(queries.list_finished)
-            cut = cut or len(finished) == queries.MOST_ROWS
+            finished = store.read(list_finished)
+            cut = cut or len(finished) == MOST_ROWS
             found += finished
     now = surroundings.clock.now()
     hours_of = calendars(settings, now, *(ticket.promise.respond_by for ticket in found))
@@ -43,7 +44,7 @@ def list_all(surroundings: Surroundings, arguments: Namespace) -> int:
     else:
         screen.line("No ticket is open: one opens by itself when a site is down or slow.")
     if cut:
-        screen.hint(f"Only the first {queries.MOST_ROWS} are listed.")
+        screen.hint(f"Only the first {MOST_ROWS} are listed.")
     return 0
 
 
@@ -54,7 +55,7 @@ def show(surroundings: Surroundings, arguments: Namespace) -> int:
     today = now.astimezone(settings.agency.zone).date()
 
     def read(tx: Session) -> tuple[TicketPage, WorkView]:
-        page = queries.get_ticket_page(tx, arguments.reference)
+        page = get_ticket_page(tx, arguments.reference)
         number = parse_reference(arguments.reference) or 0
         return page, list_work(tx, number, today=today)
 

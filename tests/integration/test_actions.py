@@ -18,7 +18,8 @@ from tickets.errors import Conflict, NotFound, Refused, ServiceError
 from tickets.escalation import escalate
 from tickets.history import Actor
 from tickets.holidays import build_support_hours
-from tickets.queries import TicketPage, get_ticket_page, list_queue
+from tickets.queries.tickets import get_ticket_page, list_queue
+from tickets.queries.views import TicketPage
 from tickets.rules.notice import Notice
 from tickets.rules.staff import Role
 from tickets.rules.ticket import Action, Outcome, Priority, Status

@@ -12,7 +12,7 @@ import pytest
 
 from tests.api import ApiBench
 from tests.clocks import FakeClock
-from tickets.queries import get_ticket_page
+from tickets.queries.tickets import get_ticket_page
 from tickets.rules.ticket import Priority
 from tickets.store import Store
 

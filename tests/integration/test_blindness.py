@@ -19,7 +19,7 @@ from tests.builders import DUTY, LEAD, LONDON, a_site
 from tests.clocks import FakeClock
 from tests.sites import POLICY, watch
 from tickets.letter import Letters
-from tickets.queries import list_messages
+from tickets.queries.messages import list_messages
 from tickets.rules.notice import Notice
 from tickets.store import Store
 from tickets.tables import MessageRow, TicketRow

@@ -19,7 +19,7 @@ from tickets.calendars import (
 )
 from tickets.holidays import build_support_hours
 from tickets.policy import ClientPromises, Policy
-from tickets.queries import get_ticket_page
+from tickets.queries.tickets import get_ticket_page
 from tickets.rules.notice import Notice
 from tickets.settings.support import ExtraHoliday, HolidaySettings, SupportSettings
 from tickets.store import Store

@@ -34,7 +34,7 @@ from tests.integration.test_site_history import see_minutes
 from tests.sites import watch
 from tests.tickets import opened
 from tickets.accounts import PasswordHash, add_staff, find_credentials, verify_password
-from tickets.queries import get_ticket_page
+from tickets.queries.tickets import get_ticket_page
 from tickets.rules.evidence import Evidence, EvidenceLine
 from tickets.rules.staff import Role
 from tickets.rules.ticket import Status

@@ -23,7 +23,8 @@ from tickets.desk.rendering import asset, make_environment
 from tickets.desk.watch import SiteState, SiteView
 from tickets.errors import ServiceError
 from tickets.history import Actor
-from tickets.queries import TicketPage, get_ticket_page
+from tickets.queries.tickets import get_ticket_page
+from tickets.queries.views import TicketPage
 from tickets.rules.message import DeliveryOutcome, FailureReason
 from tickets.rules.notice import Notice
 from tickets.rules.staff import Role

@@ -20,7 +20,8 @@ from tickets.accounts import Staff
 from tickets.actions import NOTHING_KNOWN
 from tickets.history import Actor
 from tickets.opening import NewRequest, open_request
-from tickets.queries import TicketPage, get_ticket_page
+from tickets.queries.tickets import get_ticket_page
+from tickets.queries.views import TicketPage
 from tickets.rules.allowance import Allowance
 from tickets.rules.staff import Role
 from tickets.rules.ticket import Action, Category, Priority, Source, Status

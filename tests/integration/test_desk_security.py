@@ -36,7 +36,7 @@ from tickets.desk.sessions import REFRESH_HEADER, is_foreign, safe_next
 from tickets.desk.throttle import Allowance, SignInThrottle, network_of
 from tickets.desk.watch import SiteState, SiteView
 from tickets.history import Actor
-from tickets.queries import get_ticket_page
+from tickets.queries.tickets import get_ticket_page
 from tickets.rules.evidence import Evidence, EvidenceLine
 from tickets.rules.message import DeliveryOutcome, FailureReason
 from tickets.store import Store

@@ -16,7 +16,7 @@ from tickets.escalation import escalate, list_running_out, remind
 from tickets.history import Actor
 from tickets.holidays import build_support_hours
 from tickets.policy import ClientPromises
-from tickets.queries import get_ticket_page
+from tickets.queries.tickets import get_ticket_page
 from tickets.rules.notice import Notice
 from tickets.rules.staff import Role
 from tickets.rules.ticket import Action, Priority

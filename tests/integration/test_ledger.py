@@ -20,7 +20,7 @@ from monitor.tables import IncidentEnd, IncidentIntervalRow, IncidentKind, Incid
 from tests.builders import ANNA, BEN, DUTY, a_policy, a_refusal, a_site, an_observation
 from tickets.actions import close, resolve
 from tickets.history import Actor
-from tickets.queries import get_ticket_page
+from tickets.queries.tickets import get_ticket_page
 from tickets.rules.notice import Notice
 from tickets.rules.ticket import Action, Category, Outcome, Priority, Status
 from tickets.store import Store

@@ -20,7 +20,8 @@ from tickets import actions, relations
 from tickets.errors import Conflict, Refused, ServiceError
 from tickets.history import Actor
 from tickets.opening import NewRequest, open_request
-from tickets.queries import TicketPage, get_ticket_page
+from tickets.queries.tickets import get_ticket_page
+from tickets.queries.views import TicketPage
 from tickets.rules.ticket import Action, Category, Outcome, Priority, Status
 from tickets.store import Session, Store
 from tickets.tables import TicketRow

@@ -23,7 +23,9 @@ from tickets.opening import NewRequest, Requester, open_request
 from tickets.outbox import Recipient
 from tickets.policy import ClientContacts, ClientProfile, Policy, SiteName
 from tickets.promises import promise_of
-from tickets.queries import TicketPage, count_figures, get_ticket_page
+from tickets.queries.figures import count_figures
+from tickets.queries.tickets import get_ticket_page
+from tickets.queries.views import TicketPage
 from tickets.refusals import attempt
 from tickets.rules.allowance import Allowance
 from tickets.rules.notice import Audience, Notice

@@ -15,7 +15,8 @@ from sqlmodel import select
 from monitor.tables import IncidentRow
 from tests.smtp import Postbox
 from tests.system.running import PASSWORD, Desk, Service, Website, eventually
-from tickets.queries import TicketPage, get_ticket_page
+from tickets.queries.tickets import get_ticket_page
+from tickets.queries.views import TicketPage
 from tickets.rules.ticket import Action, Priority, Status
 from tickets.store import Store
 from tickets.tables import MessageRow, TicketRow

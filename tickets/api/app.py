@@ -16,7 +16,6 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from tickets import queries
 from tickets.api.access import Door, refuse_forbidden
 from tickets.api.bodies import read_body, read_key, read_query
 from tickets.api.calls import Call
@@ -31,6 +30,7 @@ from tickets.desk.headers import SecurityHeaders
 from tickets.errors import Unavailable
 from tickets.kept_answers import Answer, Claim, KeyTaken, claim_key, keep_answer
 from tickets.policy import Policy
+from tickets.queries.tickets import get_ticket_view
 from tickets.refusals import aattempt
 from tickets.rules.ticket import reference
 from tickets.store import Session, Store
@@ -142,7 +142,7 @@ def _effect(operation: Doing, call: Call, claim: Claim | None, tx: Session) -> A
         check_version(tx, call)
     row = operation.work(tx, call)
     tx.flush()
-    ticket = queries.get_ticket_view(tx, reference(row.id or 0))
+    ticket = get_ticket_view(tx, reference(row.id or 0))
     answer = Answer(operation.status, ticket_document(ticket, now=call.at).as_json())
     if claim is not None:
         keep_answer(tx, claim, answer)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from tickets import accounts, actions, opening, queries, relations, time_spent, triage, waiting
+from tickets import accounts, actions, opening, relations, time_spent, triage, waiting
 from tickets.actions import Outlook
 from tickets.addresses import shown
 from tickets.api.calls import Call
@@ -36,6 +36,7 @@ from tickets.api.reading import no_such_ticket, refuse_other_client
 from tickets.errors import Refused
 from tickets.history import get_ticket
 from tickets.opening import NewRequest, Requester
+from tickets.queries.tickets import list_entries
 from tickets.rules.ticket import Source, parse_reference, reference
 from tickets.store import Session
 from tickets.tables import TicketRow
@@ -62,7 +63,7 @@ def check_version(tx: Session, call: Call) -> None:
     ticket = get_ticket(tx, call.ref)
     if order.version == ticket.version:
         return
-    changes = queries.list_entries(
+    changes = list_entries(
         tx,
         call.ref,
         after=order.version,

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from tickets.queries import EntryView, TicketView
+from tickets.queries.views import EntryView, TicketView
 from tickets.rules.promise import MetBy
 from tickets.rules.ticket import Action, Category, Outcome, Priority, Source, Status
 

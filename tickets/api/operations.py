@@ -83,7 +83,7 @@ READINGS = (
         path="/tickets/{ref}/entries",
         name="list_entries",
         does="List a ticket's history, the oldest first",
-        work=reading.list_entries,
+        work=reading.show_history,
         answer=EntriesDocument,
         question=EntriesQuestion,
     ),

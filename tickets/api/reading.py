@@ -5,7 +5,6 @@ Every function needs an open transaction. Rows that the caller may not see do no
 
 from __future__ import annotations
 
-from tickets import queries
 from tickets.api.calls import Call
 from tickets.api.documents import (
     EntriesDocument,
@@ -17,7 +16,8 @@ from tickets.api.documents import (
 from tickets.api.orders import EntriesQuestion, TicketsQuestion
 from tickets.api.problems import rejected
 from tickets.errors import NotFound
-from tickets.queries import PageFilter, TicketView
+from tickets.queries.tickets import PageFilter, get_ticket_view, list_entries, list_page
+from tickets.queries.views import TicketView
 from tickets.rules.ticket import reference
 from tickets.store import Session
 from tickets.tokens import Caller
@@ -38,7 +38,7 @@ def list_tickets(tx: Session, call: Call) -> TicketsDocument:
         assignee=question.assignee,
     )
     before = None if question.cursor is None else int(question.cursor)
-    found = queries.list_page(tx, wanted, before=before, most=question.limit + 1)
+    found = list_page(tx, wanted, before=before, most=question.limit + 1)
     page = found[: question.limit]
     return TicketsDocument(
         tickets=[ticket_document(ticket, now=call.at) for _, ticket in page],
@@ -51,12 +51,12 @@ def show_ticket(tx: Session, call: Call) -> TicketDocument:
     return ticket_document(get_visible(tx, call), now=call.at)
 
 
-def list_entries(tx: Session, call: Call) -> EntriesDocument:
+def show_history(tx: Session, call: Call) -> EntriesDocument:
     """Return one page of a ticket's history, the oldest first; raises ``NotFound``."""
     question = call.question
     assert isinstance(question, EntriesQuestion)
     ticket = get_visible(tx, call)
-    found = queries.list_entries(
+    found = list_entries(
         tx,
         ticket.reference,
         after=int(question.cursor or 0),
@@ -72,7 +72,7 @@ def list_entries(tx: Session, call: Call) -> EntriesDocument:
 
 def get_visible(tx: Session, call: Call) -> TicketView:
     """Return the ticket that the address names; raises ``NotFound``, also for another client's."""
-    ticket = queries.get_ticket_view(tx, call.ref)
+    ticket = get_ticket_view(tx, call.ref)
     if not call.caller.may_see(ticket.client):
         raise no_such_ticket(call.ref)
     return ticket

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
-from tickets import queries
 from tickets.accounts import SignedIn
 from tickets.clock import Clock
 from tickets.desk.watch import Watch, WatchSummary
 from tickets.policy import Policy
+from tickets.queries.messages import count_undelivered
+from tickets.queries.tickets import count_queue
 from tickets.rules.hours import OutOfReach
 from tickets.rules.promise import ResponseTarget
 from tickets.rules.staff import may_act
@@ -157,8 +158,8 @@ async def read_page(
         frame = Frame(
             me=me,
             summary=context.watch.summary(tx),
-            waiting=queries.count_queue(tx),
-            undelivered=queries.count_undelivered(tx),
+            waiting=count_queue(tx),
+            undelivered=count_undelivered(tx),
         )
         return frame, work(tx)
 

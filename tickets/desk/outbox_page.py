@@ -10,7 +10,8 @@ from starlette.responses import Response
 from tickets.accounts import SignedIn
 from tickets.desk.answers import Desk
 from tickets.desk.context import read_page
-from tickets.queries import MOST_ROWS, list_messages
+from tickets.queries import MOST_ROWS
+from tickets.queries.messages import list_messages
 from tickets.rules.message import MessageState
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tickets.desk.watch import SiteState
-from tickets.queries import TicketView
+from tickets.queries.views import TicketView
 from tickets.rules.message import MessageState
 from tickets.rules.notice import Notice
 from tickets.rules.promise import MetBy

@@ -18,7 +18,8 @@ from tickets.desk.context import read_page
 from tickets.desk.forms import plain_text, read_number
 from tickets.desk.phrases import Mark, mark_of, next_action
 from tickets.policy import Policy
-from tickets.queries import QueueFilter, TicketView, list_clients, list_finished, list_queue
+from tickets.queries.tickets import QueueFilter, list_clients, list_finished, list_queue
+from tickets.queries.views import TicketView
 from tickets.rules.hours import OutOfReach
 from tickets.rules.staff import may_act
 from tickets.rules.ticket import Action, Priority, Source

@@ -24,7 +24,8 @@ from tickets.desk.phrases import (
 )
 from tickets.desk.queue import urgency_of
 from tickets.policy import Policy
-from tickets.queries import EntryView, MessageView, TicketPage, TicketView, get_ticket_page
+from tickets.queries.tickets import get_ticket_page
+from tickets.queries.views import EntryView, MessageView, TicketPage, TicketView
 from tickets.rules.hours import OutOfReach
 from tickets.rules.promise import Deadline, read_derivation
 from tickets.rules.staff import may_act
