@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock upgrade fmt lint lint-style lint-types lint-imports lint-names test test-parts test-rest faults bench run demo check clean
+.PHONY: help setup lock upgrade fmt lint lint-style lint-types lint-imports lint-names test faults bench run demo check clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)$$/make \1|\2/p' Makefile | \
@@ -53,16 +53,8 @@ lint-imports: $(READY)
 lint-names: $(READY)
 	$(BIN)/python -m pytest --quiet tests/contract/test_house_rules.py
 
-test: $(READY) ## run every test, on two cores: those of the parts beside those of units and the whole
-	@echo "Two runs side by side, some three minutes; each is printed when it ends"
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-parts test-rest
-
-test-parts: $(READY)
-	$(BIN)/python -m pytest tests/integration
-
-test-rest: $(READY) # what starts and kills the whole service comes last, and comes in any case
-	$(BIN)/python -m pytest --ignore=tests/integration --ignore=tests/system; rest=$$?; \
-		$(BIN)/python -m pytest tests/system && exit $$rest
+test: $(READY) ## run every test; those that start and kill the whole service come last, by themselves
+	$(BIN)/python -m pytest --ignore=tests/system; parts=$$?; $(BIN)/python -m pytest tests/system && exit $$parts
 
 faults: $(READY) ## stage our own faults on the real service: a quarter of an hour, no part of the tests
 	$(BIN)/python -m pytest tests/faults --override-ini=python_files='fault_*.py' -p no:randomly --capture=no

@@ -112,7 +112,13 @@ def test_a_site_goes_down_is_seen_to_and_recovers_while_processes_are_killed(
         assert page(store).ticket.promise.answered_by == "Sam Reed"
         wait_for_mails(postbox, "next word by", *CONTACTS)
 
-        desk.act("T-1001", "resolve", cause="The web server had stopped", done="We restarted it")
+        desk.act(
+            "T-1001",
+            "resolve",
+            cause="The web server had stopped",
+            done="We restarted it",
+            outcome="fixed",
+        )
         service.kill_role("desk")
         assert page(store).ticket.status is Status.RESOLVED
         wait_for_mails(postbox, "Resolved", *CONTACTS)
