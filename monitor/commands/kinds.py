@@ -9,7 +9,6 @@ import argparse
 import math
 import re
 from datetime import date
-from ipaddress import ip_network
 
 from monitor.rules.site import Network
 from tickets.addresses import HostPort, parse_host_port, shown
@@ -71,17 +70,12 @@ def port(text: str) -> int:
 
 def network(text: str) -> Network:
     """Return a network or a single address."""
+    from monitor.settings.networks import parse_network  # with it come all settings' models
+
     try:
-        return ip_network(text)
-    except ValueError:
-        pass
-    try:
-        whole = ip_network(text, strict=False)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{shown(text)} is not a network; write it as 192.168.0.0/16 or fd00::/8"
-        ) from None
-    raise argparse.ArgumentTypeError(f"{shown(text)} is an address within a network; write {whole}")
+        return parse_network(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def listen(text: str) -> HostPort:

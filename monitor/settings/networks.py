@@ -12,7 +12,8 @@ from tickets.addresses import shown
 from tickets.settings.types import from_text
 
 
-def _network(text: str) -> Network:
+def parse_network(text: str) -> Network:
+    """Return a network or a single address; raises ``ValueError`` that says what is allowed."""
     try:
         return ip_network(text)
     except ValueError:
@@ -27,6 +28,8 @@ def _network(text: str) -> Network:
 
 
 NetworkSetting = Annotated[
-    Network, from_text(_network), WithJsonSchema({"type": "string", "examples": ["10.0.0.0/8"]})
+    Network,
+    from_text(parse_network),
+    WithJsonSchema({"type": "string", "examples": ["10.0.0.0/8"]}),
 ]
 """A network or a single address, written as ``10.0.0.0/8``, ``fd00::/8`` or ``192.0.2.1``."""
