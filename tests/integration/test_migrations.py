@@ -12,12 +12,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
 
 from monitor import migrations
 from monitor.migrations import current, newest, upgrade
 from tests.postgresql import PostgreSQL
-from tickets.errors import Misconfigured
+from tickets.errors import Misconfigured, Refused
 from tickets.store import Store
 
 NARROWER = {("prober", "blind_cause")}
@@ -128,3 +129,15 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(empty: Store) -> None:
     with empty.engine.connect() as connection:
         tables = set(connection.dialect.get_table_names(connection))
     assert tables - {"alembic_version"} == {"ticket"}
+
+
+def test_a_step_that_cannot_be_undone_says_what_to_do_instead() -> None:
+    steps = ScriptDirectory(str(Path(migrations.__file__).parent)).walk_revisions()
+    refusals: list[str] = []
+    for step in steps:
+        if step.revision[:4] in {"0003", "0004", "0005"}:
+            with pytest.raises(Refused) as refused:
+                step.module.downgrade()
+            refusals.append(str(refused.value))
+    assert len(refusals) == 3
+    assert all("restore a backup that was taken before it" in each for each in refusals)

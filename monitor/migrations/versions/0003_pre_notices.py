@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from monitor.migrations.checks import allow
+from monitor.migrations.loosening import allow, let_be_null
+from tickets.errors import Refused
 
 revision = "0003_pre_notices"
 down_revision = "0002_pre_readings"
@@ -19,7 +20,7 @@ OWN_CAUSES = ("own_network", "own_resolver", "own_resources", "own_stall", "miss
 
 def upgrade() -> None:
     """Let a message belong to a key in place of a ticket; note since when a prober is blind."""
-    _let_be_null("message", "ticket_id")
+    let_be_null("message", "ticket_id")
     op.add_column("message", sa.Column("key", sa.String(), nullable=True))
     op.create_index("uq_message_key_address", "message", ["key", "address"], unique=True)
     for table in ("message", "delivery"):
@@ -34,27 +35,9 @@ def upgrade() -> None:
     op.add_column("prober", sa.Column("silent_since", INSTANT, nullable=True))
 
 
-def _let_be_null(table: str, column: str) -> None:
-    """Let an integer column be empty; for SQLite by its text, as for a check (see ``allow``)."""
-    bind = op.get_bind()
-    if bind.dialect.name != "sqlite":
-        op.alter_column(table, column, nullable=True)
-        return
-    query = sa.text("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = :table")
-    text = bind.execute(query, {"table": table}).scalar_one()
-    strict = f"{column} INTEGER NOT NULL"
-    if strict not in text:
-        raise RuntimeError(f"table {table} has no column {column} that may not be empty")
-    version = bind.exec_driver_sql("PRAGMA schema_version").scalar_one()
-    bind.exec_driver_sql("PRAGMA writable_schema = ON")
-    update = "UPDATE sqlite_schema SET sql = :sql WHERE type = 'table' AND name = :table"
-    bind.execute(
-        sa.text(update), {"sql": text.replace(strict, f"{column} INTEGER"), "table": table}
-    )
-    bind.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
-    bind.exec_driver_sql("PRAGMA writable_schema = OFF")
-
-
 def downgrade() -> None:
     """Refuse: notices without a ticket would be lost."""
-    raise NotImplementedError("restore a backup instead")
+    raise Refused(
+        f"{revision} cannot be undone, for notices without a ticket would be lost; "
+        "restore a backup that was taken before it"
+    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
 import sqlalchemy as sa
 from alembic import op
+
+from monitor.migrations.loosening import allow
+from tickets.errors import Refused
 
 revision = "0004_pre_whole_life"
 down_revision = "0003_pre_notices"
@@ -30,8 +30,6 @@ NEW_NOTICES = (
     "allowance",
 )  # fmt: skip
 
-_WORDS = re.compile(r"'([a-z_]+)'")
-
 
 def _enum(name: str, *values: str) -> sa.Enum:
     return sa.Enum(*values, name=name, native_enum=False, create_constraint=True, length=40)
@@ -46,7 +44,7 @@ def upgrade() -> None:
         ("message", "notice", NEW_NOTICES),
         ("delivery", "notice", NEW_NOTICES),
     ):
-        _allow(table, column, words)
+        allow(table, column, *words)
     _widen_tickets()
     _add_tables()
     _give_entries_a_priority()
@@ -163,47 +161,9 @@ def _give_entries_a_priority() -> None:
         op.execute("ALTER TABLE entry ENABLE TRIGGER entry_refuses_change")
 
 
-def _allow(table: str, column: str, words: Sequence[str]) -> None:
-    """Let ``column`` hold ``words`` as well as what it may hold already.
-
-    SQLite knows no other way than to copy the table, which others refer to, or to edit its text:
-    its manual describes this as safe for a constraint that only becomes wider.
-    """
-    bind = op.get_bind()
-    name = f"ck_{table}_{column}"
-    if bind.dialect.name != "sqlite":
-        found = bind.execute(
-            sa.text("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = :name"),
-            {"name": name},
-        ).scalar_one()
-        allowed = dict.fromkeys([*_WORDS.findall(found), *words])
-        op.execute(f'ALTER TABLE "{table}" DROP CONSTRAINT {name}')
-        op.execute(
-            f'ALTER TABLE "{table}" ADD CONSTRAINT {name} CHECK ({column} IN ({_quoted(allowed)}))'
-        )
-        return
-    text = bind.execute(
-        sa.text("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = :table"),
-        {"table": table},
-    ).scalar_one()
-    check = re.compile(rf"(CONSTRAINT \"?{name}\"? CHECK \(\"?{column}\"? IN \()([^)]*)(\)\))")
-    found = check.search(text)
-    assert found is not None, f"{table} has no constraint {name}"
-    allowed = dict.fromkeys([*_WORDS.findall(found[2]), *words])
-    version = bind.exec_driver_sql("PRAGMA schema_version").scalar_one()
-    bind.exec_driver_sql("PRAGMA writable_schema = ON")
-    bind.execute(
-        sa.text("UPDATE sqlite_schema SET sql = :sql WHERE type = 'table' AND name = :table"),
-        {"sql": check.sub(lambda m: m[1] + _quoted(allowed) + m[3], text), "table": table},
-    )
-    bind.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
-    bind.exec_driver_sql("PRAGMA writable_schema = OFF")
-
-
-def _quoted(words: dict[str, None]) -> str:
-    return ", ".join(f"'{word}'" for word in words)
-
-
 def downgrade() -> None:
     """Refuse: what tickets have lived through would be lost."""
-    raise NotImplementedError("restore a backup instead")
+    raise Refused(
+        f"{revision} cannot be undone, for what tickets have lived through would be lost; "
+        "restore a backup that was taken before it"
+    )

@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-from monitor.migrations.checks import allow
+from monitor.migrations.loosening import allow
+from tickets.errors import Refused
 
 revision = "0005_pre_calendars"
 down_revision = "0004_pre_whole_life"
@@ -57,4 +58,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refuse: who has been told of what would be lost."""
-    raise NotImplementedError("restore a backup instead")
+    raise Refused(
+        f"{revision} cannot be undone, for who has been told of what would be lost; "
+        "restore a backup that was taken before it"
+    )
