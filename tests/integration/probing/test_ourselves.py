@@ -153,6 +153,9 @@ async def test_a_closed_prober_leaves_nothing_behind(authorities: Authorities) -
     await prober.aclose()
     with pytest.raises(asyncio.CancelledError):
         await unfinished
-    await asyncio.sleep(0.1)  # connections of the servers' end are still closing
+    for _turn in range(10_000):  # connections of the servers' end are still closing
+        if asyncio.all_tasks() == tasks and len(descriptors()) <= before:
+            break
+        await asyncio.sleep(0)
     assert asyncio.all_tasks() == tasks
     assert len(descriptors()) <= before
