@@ -18,7 +18,7 @@ from starlette.routing import Mount, Route
 from monitor.metrics import MetricsPage, ServiceFigures
 from monitor.queries import readiness
 from monitor.rules.site import Network
-from monitor.watch import StoreWatch
+from monitor.store_watch import StoreWatch
 from tickets.api.app import ApiContext, api_mount
 from tickets.calendars import ends_soon
 from tickets.clock import Clock

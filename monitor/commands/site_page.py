@@ -12,7 +12,7 @@ from monitor.commands.marks import mark
 from monitor.commands.screen import Piece, Screen, Tone, Toned
 from monitor.commands.surroundings import Surroundings, open_store
 from monitor.commands.ticket_documents import iso
-from monitor.watch import StoreWatch
+from monitor.store_watch import StoreWatch
 from tickets.desk.charts import day_words, uptime_parts
 from tickets.desk.watch import IncidentView, SiteHistory, UptimeView
 from tickets.errors import NotFound

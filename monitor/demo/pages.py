@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from monitor.demo.postbox import Postbox
 from monitor.demo.websites import Mood, Website
-from monitor.watch import StoreWatch
+from monitor.store_watch import StoreWatch
 from tickets.clock import Clock
 from tickets.desk.app import show_static
 from tickets.desk.context import Words

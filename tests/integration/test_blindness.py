@@ -13,8 +13,8 @@ from monitor.blindness import SILENT_AFTER, sweep_silent
 from monitor.queries import readiness
 from monitor.rules.observation import Cause
 from monitor.rules.sight import Change, Sight
+from monitor.store_watch import StoreWatch
 from monitor.tables import ProberRow
-from monitor.watch import StoreWatch
 from tests.builders import DUTY, LEAD, LONDON, a_site
 from tests.clocks import FakeClock
 from tests.sites import POLICY, watch

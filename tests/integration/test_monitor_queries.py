@@ -13,8 +13,8 @@ from monitor.figures import count_incidents, count_probers
 from monitor.queries import open_incidents, readiness
 from monitor.rules.observation import Cause
 from monitor.rules.verdict import Verdict
+from monitor.store_watch import StoreWatch
 from monitor.tables import IncidentKind, ProberRow
-from monitor.watch import StoreWatch
 from tests.builders import LONDON, a_refusal, a_site, an_observation
 from tests.clocks import FakeClock
 from tests.sites import POLICY, observe, settle, watch

@@ -14,7 +14,7 @@ from monitor.rules.maintenance import DatedWindow
 from monitor.rules.site import Site
 from monitor.rules.verdict import Verdict
 from monitor.site_history import recent_uptime
-from monitor.watch import StoreWatch
+from monitor.store_watch import StoreWatch
 from tests.builders import LONDON, a_refusal, a_site, an_observation
 from tests.clocks import FakeClock
 from tests.sites import MAIN, observe, settle, watch
