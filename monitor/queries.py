@@ -20,7 +20,7 @@ from monitor.rules.observation import Cause
 from monitor.rules.sight import REASONS
 from monitor.rules.verdict import Verdict
 from monitor.tables import IncidentKind, IncidentRow, ProberRow, SightingRow, SiteRow
-from tickets.desk.watch import SiteState, badness
+from tickets.pages.watch import SiteState, badness
 from tickets.rules.message import MessageState
 from tickets.rules.ticket import reference
 from tickets.rules.words import format_duration

@@ -22,7 +22,7 @@ from tickets.clock import Clock
 from tickets.errors import Fault, Misconfigured
 from tickets.holidays import build_support_hours, calendar_source, calendar_years
 from tickets.outbox import Recipient, staff_recipient, staff_service
-from tickets.policy import ClientContacts, ClientProfile, ClientPromises, Policy, SiteName
+from tickets.policy import Branding, ClientContacts, ClientProfile, ClientPromises, Policy, SiteName
 from tickets.rules.escalation import StaffChannel
 from tickets.rules.hours import SupportHours
 from tickets.rules.notice import Audience
@@ -91,6 +91,14 @@ def build_policy(settings: Settings, *, clock: Clock) -> Policy:
 def _profile(client: MonitoredClient) -> ClientProfile:
     return ClientProfile(
         name=client.name,
+        branding=Branding(
+            name=client.branding.name,
+            colour=client.branding.colour,
+            logo_url=client.branding.logo_url,
+        ),
+        everyone=tuple(
+            Recipient(contact.name, contact.email, Audience.CLIENT) for contact in client.contacts
+        ),
         sites=tuple(SiteName(site.slug, site.name, site.url) for site in client.sites),
         allowance=None if client.allowance is None else client.allowance.allowance(),
     )
@@ -166,6 +174,7 @@ def _contacts(client: MonitoredClient) -> ClientContacts:
     return ClientContacts(
         incidents=wanting([contact.incidents for contact in client.contacts]),
         tickets=wanting([contact.tickets for contact in client.contacts]),
+        statement=wanting([contact.statement for contact in client.contacts]),
     )
 
 

@@ -24,7 +24,7 @@ from monitor.uptimes import (
     total_of,
     uptime_by_site,
 )
-from tickets.desk.watch import (
+from tickets.pages.watch import (
     AnswerTimes,
     DayView,
     IncidentView,

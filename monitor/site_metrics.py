@@ -14,8 +14,8 @@ from typing import Generic, Protocol, TypeVar
 from monitor.figures import IncidentFigures
 from monitor.queries import Sighting, Standing
 from monitor.tables import IncidentKind
-from tickets.desk.watch import SiteState
 from tickets.metrics import Family, label_text
+from tickets.pages.watch import SiteState
 
 STATE_CODES = {
     SiteState.DOWN: 0,

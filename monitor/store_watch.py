@@ -1,4 +1,4 @@
-"""What the desk and the commands ask of how sites stand and stood (see ``tickets.desk.watch``).
+"""What the desk and the commands ask of how sites stand and stood (see ``tickets.pages.watch``).
 
 Every reading needs an open (read) transaction. Texts come from sites and are hostile.
 """
@@ -26,7 +26,7 @@ from monitor.rules.verdict import Verdict
 from monitor.site_history import site_history
 from monitor.tables import IncidentRow, ProberRow, SightingRow, SiteRow
 from tickets.clock import Clock
-from tickets.desk.watch import SiteHistory, SiteState, SiteView, WatchSummary, badness
+from tickets.pages.watch import SiteHistory, SiteState, SiteView, WatchSummary, badness
 from tickets.rules.ticket import OPEN_STATUSES, reference
 from tickets.rules.words import format_instant
 from tickets.tables import TicketRow

@@ -23,7 +23,7 @@ from tickets.accounts import (
 from tickets.desk.app import desk_app
 from tickets.desk.context import DeskContext
 from tickets.desk.sessions import PLAIN_COOKIE, SECURE_COOKIE
-from tickets.desk.watch import SiteHistory, SiteView, WatchSummary, badness
+from tickets.pages.watch import SiteHistory, SiteView, WatchSummary, badness
 from tickets.policy import Policy
 from tickets.rules.staff import Role
 from tickets.store import Session, Store

@@ -8,7 +8,7 @@ from math import sin
 
 from monitor.rules.uptime import Uptime, total_uptime
 from monitor.site_history import uptime_view
-from tickets.desk.watch import (
+from tickets.pages.watch import (
     AnswerTimes,
     DayView,
     IncidentView,

@@ -18,10 +18,23 @@ from tickets.rules.ticket import Priority
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientContacts:
-    """The contacts of one client: who hears of incidents, who of tickets."""
+    """The contacts of one client: who hears of incidents, of tickets, who gets the statement."""
 
     incidents: tuple[Recipient, ...] = ()
     tickets: tuple[Recipient, ...] = ()
+    statement: tuple[Recipient, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branding:
+    """How a client's pages and mails look; None for what is not the client's own.
+
+    ``colour`` is ``#rrggbb``, dark enough for white text on it.
+    """
+
+    name: str | None = None
+    colour: str | None = None
+    logo_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +56,14 @@ class SiteName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientProfile:
-    """A client for whom tickets may be opened, its sites, and the work that it may ask for."""
+    """A client for whom tickets may be opened, its sites, and the work that it may ask for.
+
+    ``everyone`` are all its contacts, whatever they want to hear.
+    """
 
     name: str
+    branding: Branding = Branding()
+    everyone: tuple[Recipient, ...] = ()
     sites: tuple[SiteName, ...] = ()
     allowance: Allowance | None = None
 

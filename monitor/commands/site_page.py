@@ -13,9 +13,9 @@ from monitor.commands.screen import Piece, Screen, Tone, Toned
 from monitor.commands.surroundings import Surroundings, open_store
 from monitor.commands.ticket_documents import iso
 from monitor.store_watch import StoreWatch
-from tickets.desk.charts import day_words, uptime_parts
-from tickets.desk.watch import IncidentView, SiteHistory, UptimeView
 from tickets.errors import NotFound
+from tickets.pages.charts import day_words, uptime_parts
+from tickets.pages.watch import IncidentView, SiteHistory, UptimeView
 from tickets.rules.words import format_duration, format_instant
 
 

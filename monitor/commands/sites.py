@@ -18,7 +18,7 @@ from monitor.settings import Settings
 from monitor.site_history import recent_uptime
 from monitor.sites import list_sites
 from monitor.store_watch import StoreWatch
-from tickets.desk.watch import SiteState, SiteView
+from tickets.pages.watch import SiteState, SiteView
 from tickets.quantities import duration_text
 from tickets.rules.words import format_short
 

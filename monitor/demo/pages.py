@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-import jinja2
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -20,9 +19,9 @@ from monitor.store_watch import StoreWatch
 from tickets.clock import Clock
 from tickets.desk.app import show_static
 from tickets.desk.context import Words
-from tickets.desk.headers import SecurityHeaders
-from tickets.desk.rendering import make_environment, render
-from tickets.desk.watch import SiteView
+from tickets.pages.headers import SecurityHeaders
+from tickets.pages.rendering import make_environment, render
+from tickets.pages.watch import SiteView
 from tickets.policy import Policy
 from tickets.store import Store
 
@@ -73,9 +72,7 @@ def demo_app(demo: Demo) -> Starlette:
 class _Pages:
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
-        self._environment = make_environment(
-            [jinja2.PackageLoader("monitor.demo", "templates")],
-        )
+        self._environment = make_environment(["monitor.demo"])
 
     async def show_sites(self, _request: Request) -> Response:
         """Show each site with what Fettle knows of it, and the switches."""

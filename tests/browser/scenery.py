@@ -10,10 +10,10 @@ from tests.builders import TARGETS, a_policy
 from tests.histories import a_busy_past, a_history
 from tickets import actions, incidents, outbox
 from tickets.accounts import PasswordHash, Staff, add_staff
-from tickets.desk.watch import SiteHistory, SiteState, SiteView, WatchSummary
 from tickets.history import MONITOR, Actor
 from tickets.opening import NewTicket, open_ticket
 from tickets.outbox import Recipient, staff_recipient
+from tickets.pages.watch import SiteHistory, SiteState, SiteView, WatchSummary
 from tickets.policy import ClientContacts, ClientProfile, Policy, SiteName
 from tickets.rules.allowance import Allowance
 from tickets.rules.evidence import Evidence, EvidenceLine

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import httpx
-import jinja2
 import pytest
 
 from tests.builders import LONDON
@@ -19,10 +18,10 @@ from tests.desk import DeskBench, Page, see, send
 from tests.tickets import opened
 from tickets import actions, outbox
 from tickets.accounts import Staff
-from tickets.desk.rendering import asset, make_environment
-from tickets.desk.watch import SiteState, SiteView
 from tickets.errors import ServiceError
 from tickets.history import Actor
+from tickets.pages.rendering import asset, make_environment
+from tickets.pages.watch import SiteState, SiteView
 from tickets.queries.tickets import get_ticket_page
 from tickets.queries.views import TicketPage
 from tickets.rules.message import DeliveryOutcome, FailureReason
@@ -703,10 +702,10 @@ def test_a_page_outside_the_desk_looks_the_same_and_escapes() -> None:
         '{% extends "bare.html" %}{% block title %}Demo{% endblock %}'
         "{% block content %}<p>{{ text }}</p>{% endblock %}"
     )
-    environment = make_environment([jinja2.DictLoader({"demo.html": page})])
-    html = environment.get_template("demo.html").render(text="<b>")
+    template = make_environment([]).from_string(page)
+    html = template.render(text="<b>")
     assert "<p>&lt;b&gt;</p>" in html
     assert asset("desk.css") in html
     assert "<title>Demo · fettle</title>" in html
-    html = environment.get_template("demo.html").render(text="", worst_state="slow")
+    html = template.render(text="", worst_state="slow")
     assert "/favicon.svg?state=slow" in html

@@ -30,12 +30,12 @@ from tickets.accounts import (
     hash_password,
     set_password,
 )
-from tickets.desk.forms import plain_text
-from tickets.desk.rendering import is_web_address
 from tickets.desk.sessions import REFRESH_HEADER, is_foreign, safe_next
-from tickets.desk.throttle import Allowance, SignInThrottle, network_of
-from tickets.desk.watch import SiteState, SiteView
 from tickets.history import Actor
+from tickets.pages.forms import plain_text
+from tickets.pages.rendering import is_web_address
+from tickets.pages.throttle import Allowance, SignInThrottle, network_of
+from tickets.pages.watch import SiteState, SiteView
 from tickets.queries.tickets import get_ticket_page
 from tickets.rules.evidence import Evidence, EvidenceLine
 from tickets.rules.message import DeliveryOutcome, FailureReason

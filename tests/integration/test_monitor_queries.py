@@ -21,8 +21,8 @@ from tests.sites import POLICY, observe, settle, watch
 from tests.tickets import opened
 from tickets import outbox
 from tickets.actions import resolve
-from tickets.desk.watch import SiteState, SiteView, WatchSummary
 from tickets.history import Actor
+from tickets.pages.watch import SiteState, SiteView, WatchSummary
 from tickets.rules.message import MessageState
 from tickets.store import Store
 from tickets.tables import MessageRow

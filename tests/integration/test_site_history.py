@@ -18,7 +18,7 @@ from monitor.store_watch import StoreWatch
 from tests.builders import LONDON, a_refusal, a_site, an_observation
 from tests.clocks import FakeClock
 from tests.sites import MAIN, observe, settle, watch
-from tickets.desk.watch import SiteHistory, SiteState
+from tickets.pages.watch import SiteHistory, SiteState
 from tickets.store import Store
 
 MINUTE = timedelta(minutes=1)

@@ -13,7 +13,7 @@ from monitor.rules.uptime import Uptime
 from tests.clocks import FakeClock
 from tests.desk import DeskBench, Page, see
 from tests.histories import a_busy_past, a_history
-from tickets.desk.watch import SiteState, SiteView
+from tickets.pages.watch import SiteState, SiteView
 from tickets.store import Store
 
 

@@ -18,8 +18,8 @@ from tickets.api.operations import Doing, Operation
 from tickets.api.problems import Rejected, rejected
 from tickets.clock import Clock
 from tickets.desk.sessions import address_of
-from tickets.desk.throttle import Allowance, network_of
 from tickets.errors import Unavailable
+from tickets.pages.throttle import Allowance, network_of
 from tickets.store import Store
 from tickets.tokens import PREFIX, TOUCH_EVERY, Caller
 

@@ -26,9 +26,9 @@ from tickets.api.operations import OPERATIONS, Doing, Operation, Reading
 from tickets.api.orders import Change, NoQuestion
 from tickets.api.problems import problem_handlers
 from tickets.clock import Clock
-from tickets.desk.headers import SecurityHeaders
 from tickets.errors import Unavailable
 from tickets.kept_answers import Answer, Claim, KeyTaken, claim_key, keep_answer
+from tickets.pages.headers import SecurityHeaders
 from tickets.policy import Policy
 from tickets.queries.tickets import get_ticket_view
 from tickets.refusals import aattempt

@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tickets.accounts import SignedIn
+from tickets.desk import phrases
 from tickets.desk.context import DeskContext, Frame, Words
-from tickets.desk.rendering import make_environment, render
-from tickets.desk.throttle import SignInThrottle
 from tickets.errors import Unavailable
+from tickets.pages.rendering import make_environment, render
+from tickets.pages.throttle import SignInThrottle
 
 Result = TypeVar("Result")
 
@@ -71,7 +72,7 @@ class Desk:
         self.context = context
         self.throttle = SignInThrottle()
         self.hashing = Hashing()
-        self._environment = make_environment()
+        self._environment = make_environment(["tickets.desk"], names={"phrases": phrases})
 
     def page(
         self,

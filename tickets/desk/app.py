@@ -18,18 +18,18 @@ from tickets.desk.answers import Desk, see_other
 from tickets.desk.calendar_page import show_calendar
 from tickets.desk.context import DeskContext
 from tickets.desk.faults import fault_handlers
-from tickets.desk.headers import SecurityHeaders
 from tickets.desk.new_ticket import open_new_ticket, show_new_ticket
 from tickets.desk.outbox_page import show_outbox
 from tickets.desk.queue import show_finished, show_queue
-from tickets.desk.rendering import CONTENT_TYPES, static_files, static_version
 from tickets.desk.sessions import find_reader, sign_in_address
 from tickets.desk.sign_in import show_sign_in, sign_in, sign_out
 from tickets.desk.site_page import show_site
 from tickets.desk.sites_page import show_sites
 from tickets.desk.ticket_actions import act
 from tickets.desk.ticket_page import show_ticket
-from tickets.desk.watch import SiteState
+from tickets.pages.headers import SecurityHeaders
+from tickets.pages.rendering import CONTENT_TYPES, static_files, static_version
+from tickets.pages.watch import SiteState
 
 StaffPage = Callable[[Desk, Request, SignedIn], Awaitable[Response]]
 

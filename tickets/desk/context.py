@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from tickets.accounts import SignedIn
 from tickets.clock import Clock
-from tickets.desk.watch import Watch, WatchSummary
+from tickets.pages.watch import Watch, WatchSummary
 from tickets.policy import Policy
 from tickets.queries.messages import count_undelivered
 from tickets.queries.tickets import count_queue

@@ -15,13 +15,13 @@ from starlette.responses import Response
 from tickets.accounts import SignedIn
 from tickets.desk.answers import Desk, remember, see_other
 from tickets.desk.context import read_page
-from tickets.desk.forms import FieldFault, check_texts, read_form
 from tickets.desk.phrases import category_choices
 from tickets.desk.sessions import find_reader, refuse_foreign, refuse_wrong_form
 from tickets.desk.ticket_actions import refuse_viewer
 from tickets.errors import Refused
 from tickets.history import Actor
 from tickets.opening import NewRequest, Requester, open_request
+from tickets.pages.forms import FieldFault, check_texts, read_form
 from tickets.policy import Policy
 from tickets.rules.hours import OutOfReach
 from tickets.rules.promise import deadline

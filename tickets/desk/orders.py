@@ -13,8 +13,8 @@ from enum import StrEnum
 
 from tickets import actions, relations, time_spent, triage, waiting
 from tickets.actions import NOTHING_KNOWN, Outlook
-from tickets.desk.forms import FieldFault, check_texts, read_day, read_number
 from tickets.history import Actor
+from tickets.pages.forms import FieldFault, check_texts, read_day, read_number
 from tickets.policy import Policy
 from tickets.rules.ticket import (
     PEOPLE_CATEGORIES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tickets.desk.watch import SiteState
+from tickets.pages.watch import SiteState
 from tickets.queries.views import TicketView
 from tickets.rules.message import MessageState
 from tickets.rules.notice import Notice
@@ -23,14 +23,6 @@ from tickets.rules.ticket import (
     Status,
     is_allowed,
 )
-
-STATES = {
-    SiteState.UP: "Up",
-    SiteState.SLOW: "Slow",
-    SiteState.DOWN: "Down",
-    SiteState.UNKNOWN: "Unknown",
-    SiteState.MAINTENANCE: "Maintenance",
-}
 
 CATEGORIES = {
     Category.BUG_FIX: "Bug fix",

@@ -15,8 +15,8 @@ from starlette.responses import Response
 from tickets.accounts import SignedIn, Staff, list_staff
 from tickets.desk.answers import Desk
 from tickets.desk.context import read_page
-from tickets.desk.forms import plain_text, read_number
 from tickets.desk.phrases import Mark, mark_of, next_action
+from tickets.pages.forms import plain_text, read_number
 from tickets.policy import Policy
 from tickets.queries.tickets import QueueFilter, list_clients, list_finished, list_queue
 from tickets.queries.views import TicketView

@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from tickets.accounts import SignedIn
 from tickets.desk.answers import Desk
-from tickets.desk.charts import day_bars, day_words, response_chart, uptime_parts
 from tickets.desk.context import read_page
-from tickets.desk.watch import DayView, SiteHistory, Watch
 from tickets.errors import NotFound
+from tickets.pages.charts import day_bars, day_words, response_chart, uptime_parts
+from tickets.pages.watch import DayView, SiteHistory, Watch
 from tickets.store import Session
 
 

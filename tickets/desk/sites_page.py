@@ -10,9 +10,9 @@ from starlette.responses import Response
 from tickets.accounts import SignedIn
 from tickets.desk.answers import Desk
 from tickets.desk.context import read_page
-from tickets.desk.forms import plain_text
 from tickets.desk.queue import LONGEST_SEARCH
-from tickets.desk.watch import SiteState, SiteView, badness
+from tickets.pages.forms import plain_text
+from tickets.pages.watch import SiteState, SiteView, badness
 
 MOST_SITES = 500
 """Longest list of sites that one page shows."""

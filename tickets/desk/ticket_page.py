@@ -14,7 +14,6 @@ from tickets.accounts import SignedIn, Staff, list_staff
 from tickets.actions import needs_outlook
 from tickets.desk.answers import KEPT_FIELDS, Desk
 from tickets.desk.context import read_page
-from tickets.desk.forms import FieldFault
 from tickets.desk.phrases import (
     BUTTONS,
     mark_of,
@@ -23,6 +22,7 @@ from tickets.desk.phrases import (
     offered_outcomes,
 )
 from tickets.desk.queue import urgency_of
+from tickets.pages.forms import FieldFault
 from tickets.policy import Policy
 from tickets.queries.tickets import get_ticket_page
 from tickets.queries.views import EntryView, MessageView, TicketPage, TicketView

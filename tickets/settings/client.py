@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from tickets.addresses import shown
 from tickets.rules.allowance import Allowance
+from tickets.rules.colour import LEAST_CONTRAST, contrast_with_white
 from tickets.settings.overrides import SupportOverrides
-from tickets.settings.types import WHOLE, Flag, Line, MailAddress, Section, Slug
+from tickets.settings.types import WHOLE, Flag, Line, MailAddress, Section, Slug, WebUrl
+
+_COLOUR = re.compile(r"#[0-9a-f]{6}", re.ASCII)
+
+
+def _colour(text: str) -> str:
+    colour = text.lower()
+    if not _COLOUR.fullmatch(colour):
+        raise ValueError(f"{shown(text)} is no colour such as #3b2db0")
+    found = contrast_with_white(colour)
+    if found < LEAST_CONTRAST:
+        raise ValueError(
+            f"{colour} is too light: white text on it has a contrast of {found:.1f} to 1, "
+            f"and at least {LEAST_CONTRAST} to 1 is needed"
+        )
+    return colour
 
 
 class ContactSettings(Section):
@@ -22,6 +40,24 @@ class ContactSettings(Section):
     )
     tickets: Flag = Field(
         default=True, description="Whether mails about the client's own requests go here."
+    )
+    statement: Flag = Field(default=False, description="Whether the monthly statement goes here.")
+
+
+class BrandingSettings(Section):
+    """How the client's pages and mails look; what is left out is the agency's."""
+
+    name: Line | None = Field(
+        default=None,
+        description="Name on the client's pages and mails. Default: the client's name.",
+    )
+    colour: Annotated[str, AfterValidator(_colour)] | None = Field(
+        default=None,
+        description="Colour of buttons and links, #RRGGBB; dark enough for white text on it.",
+    )
+    logo_url: WebUrl | None = Field(
+        default=None,
+        description="Address of a logo that the client's pages show; mails only link to the pages.",
     )
 
 
@@ -67,6 +103,9 @@ class ClientSettings(Section):
     support: SupportOverrides | None = Field(
         default=None,
         description="What the client's agreement says in place of support; by default nothing.",
+    )
+    branding: BrandingSettings = Field(
+        default=BrandingSettings(), description="How the client's pages and mails look."
     )
     allowance: AllowanceSettings | None = Field(
         default=None, description="Work included each month; without it nothing is measured."

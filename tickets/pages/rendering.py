@@ -1,14 +1,14 @@
-"""Templates and static files of the desk; also for other pages that are to look the same.
+"""Templates and static files of all pages: those of the desk, the portal and the demo.
 
 Every template escapes what it prints, and prints no character that would hide or reorder others;
-no single template can switch that off. A page outside the desk extends ``bare.html`` (see its first
-lines) and is served with the files of ``/static``.
+no single template can switch that off. Every page extends ``bare.html`` (see its first lines) and
+is served with the files of ``/static``.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any, cast
@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 
 import jinja2
 
-from tickets.desk import phrases
-from tickets.desk.watch import SiteState
+from tickets.pages.watch import STATE_WORDS, SiteState
 from tickets.rules.plain_text import several_lines
 
 CONTENT_TYPES = {
@@ -28,11 +27,17 @@ CONTENT_TYPES = {
 }
 
 
-def make_environment(loaders: Sequence[jinja2.BaseLoader] = ()) -> jinja2.Environment:
-    """Return the environment of the desk's templates, with ``loaders`` asked first."""
+def make_environment(
+    packages: Sequence[str], *, names: Mapping[str, object] | None = None
+) -> jinja2.Environment:
+    """Return the environment of the templates of ``packages``, the first of them asked first.
+
+    Each package has a folder ``templates``; those of ``tickets.pages`` come last. ``names`` are
+    known to every template.
+    """
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(
-            [*loaders, jinja2.PackageLoader("tickets.desk", "templates")],
+            [jinja2.PackageLoader(package) for package in (*packages, "tickets.pages")]
         ),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -40,8 +45,8 @@ def make_environment(loaders: Sequence[jinja2.BaseLoader] = ()) -> jinja2.Enviro
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = cast("dict[str, object]", environment.globals)  # pyright: ignore[reportUnknownMemberType] (Jinja2 declares it untyped)
-    names.update(asset=asset, phrases=phrases, SiteState=SiteState)
+    known = cast("dict[str, object]", environment.globals)  # pyright: ignore[reportUnknownMemberType] (Jinja2 declares it untyped)
+    known.update(asset=asset, SiteState=SiteState, STATE_WORDS=STATE_WORDS, **(names or {}))
     tests = cast("dict[str, object]", environment.tests)  # pyright: ignore[reportUnknownMemberType] (the same)
     tests["web_address"] = is_web_address
     return environment
@@ -67,8 +72,8 @@ def is_web_address(text: object) -> bool:
 
 @cache
 def static_files() -> dict[str, bytes]:
-    """Return the desk's static files by name; read once."""
-    folder = resources.files("tickets.desk") / "static"
+    """Return the static files by name; read once."""
+    folder = resources.files("tickets.pages") / "static"
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
 
 

@@ -1,4 +1,4 @@
-"""What the desk asks of whoever watches the sites; ``tickets`` itself knows nothing of probes."""
+"""What pages ask of whoever watches the sites; ``tickets`` itself knows nothing of probes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ class SiteState(StrEnum):
     MAINTENANCE = "maintenance"
     UP = "up"
 
+
+STATE_WORDS = {
+    SiteState.UP: "Up",
+    SiteState.SLOW: "Slow",
+    SiteState.DOWN: "Down",
+    SiteState.UNKNOWN: "Unknown",
+    SiteState.MAINTENANCE: "Maintenance",
+}
 
 _ORDER = {state: place for place, state in enumerate(SiteState)}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tickets.desk.watch import AnswerTimes, DayView, IncidentView, SiteHistory, UptimeView
+from tickets.pages.watch import AnswerTimes, DayView, IncidentView, SiteHistory, UptimeView
 from tickets.rules.words import format_date, format_duration
 
 BAR_STEP = 10

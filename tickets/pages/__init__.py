@@ -1,0 +1,1 @@
+"""What the web pages of desk and portal share: frame, style, forms, headers, charts, the watch."""
