@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -12,10 +11,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tickets.accounts import SignedIn
 from tickets.desk import phrases
-from tickets.desk.context import DeskContext, Frame, Words
+from tickets.desk.context import DeskContext, Frame
 from tickets.errors import Unavailable
+from tickets.pages.faults import Fault
 from tickets.pages.rendering import make_environment, render
 from tickets.pages.throttle import SignInThrottle
+from tickets.pages.words import Words
 
 Result = TypeVar("Result")
 
@@ -52,17 +53,6 @@ class Hashing:
                 return await asyncio.to_thread(work)
         finally:
             self._waiting -= 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """A page about something that did not work: what, and what to do next."""
-
-    status: int
-    title: str
-    message: str
-    advice: str = ""
-    retry_after: int | None = None
 
 
 class Desk:

@@ -17,7 +17,6 @@ from tickets.accounts import SignedIn
 from tickets.desk.answers import Desk, see_other
 from tickets.desk.calendar_page import show_calendar
 from tickets.desk.context import DeskContext
-from tickets.desk.faults import fault_handlers
 from tickets.desk.new_ticket import open_new_ticket, show_new_ticket
 from tickets.desk.outbox_page import show_outbox
 from tickets.desk.queue import show_finished, show_queue
@@ -27,6 +26,7 @@ from tickets.desk.site_page import show_site
 from tickets.desk.sites_page import show_sites
 from tickets.desk.ticket_actions import act
 from tickets.desk.ticket_page import show_ticket
+from tickets.pages.faults import fault_handlers
 from tickets.pages.headers import SecurityHeaders
 from tickets.pages.rendering import CONTENT_TYPES, static_files, static_version
 from tickets.pages.watch import SiteState
@@ -60,7 +60,7 @@ def desk_app(context: DeskContext) -> ASGIApp:
         Route("/static/{name}", show_static),
         Route("/favicon.svg", partial(show_icon, desk)),
     ]
-    handlers = cast("dict[Any, Any]", fault_handlers(desk))
+    handlers = cast("dict[Any, Any]", fault_handlers(desk.fault_page))
     app = Starlette(routes=routes, exception_handlers=handlers)
     # It would build its address from the Host header, which behind a proxy is not ours.
     app.router.redirect_slashes = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 import structlog
@@ -12,10 +13,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-from tickets.desk.answers import Desk, Fault
 from tickets.errors import Conflict, NotFound, Refused, Unavailable
 
 _log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A page about something that did not work: what, and what to do next."""
+
+    status: int
+    title: str
+    message: str
+    advice: str = ""
+    retry_after: int | None = None
+
 
 _TITLES = {
     400: "That did not work",
@@ -32,18 +44,21 @@ _MESSAGES = {
 }
 
 
-def fault_handlers(desk: Desk) -> dict[object, ExceptionHandler]:
-    """Return what answers each kind of error; ``Exception`` stands for all that nobody expected."""
+FaultPage = Callable[[Request, Fault], Response]
+
+
+def fault_handlers(fault_page: FaultPage) -> dict[object, ExceptionHandler]:
+    """Return what answers each kind of error with a page; ``Exception`` is what nobody expected."""
 
     def handler(make: Callable[[Exception], Fault]) -> ExceptionHandler:
         async def answer(request: Request, error: Exception) -> Response:
-            return desk.fault_page(request, make(error))
+            return fault_page(request, make(error))
 
         return cast("ExceptionHandler", answer)
 
     async def answer_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        response = desk.fault_page(request, _http_fault(error))
+        response = fault_page(request, _http_fault(error))
         response.headers.update(error.headers or {})
         return response
 
@@ -86,7 +101,7 @@ def _conflict(error: Exception) -> Fault:
 
 
 def _unavailable(error: Exception) -> Fault:
-    _log.warning("desk.part_unavailable", reason=str(error))
+    _log.warning("pages.part_unavailable", reason=str(error))
     return Fault(
         status=503,
         title="Not at this moment",
@@ -98,7 +113,7 @@ def _unavailable(error: Exception) -> Fault:
 
 def _unexpected(error: Exception) -> Fault:
     mark = secrets.token_hex(4)
-    _log.error("desk.request_failed", fault=mark, exc_info=error)
+    _log.error("pages.request_failed", fault=mark, exc_info=error)
     return Fault(
         status=500,
         title="Something broke on our side",
