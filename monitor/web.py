@@ -1,4 +1,4 @@
-"""The ASGI application: the desk, the API, the metrics page and the health pages."""
+"""The ASGI application: desk, portal, API, the metrics page and the health pages."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from tickets.desk.app import desk_app
 from tickets.desk.context import DeskContext
 from tickets.errors import Unavailable
 from tickets.policy import Policy
+from tickets.portal.app import portal_routes
+from tickets.portal.context import PortalContext
 from tickets.store import Store
 
 log = structlog.get_logger()
@@ -86,12 +88,16 @@ def create_app(web: Web) -> Starlette:
     api = ApiContext(
         store=web.store, policy=web.policy, clock=web.clock, version=web.service.version
     )
+    portal = PortalContext(
+        store=web.store, policy=web.policy, clock=web.clock, version=web.service.version
+    )
     return Starlette(
         routes=[
             Route("/-/healthy", healthy),
             Route("/-/ready", ready),
             Route("/metrics", metrics),
             api_mount(api),
+            *portal_routes(portal),
             Mount("/", desk_app(desk)),
         ]
     )

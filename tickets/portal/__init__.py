@@ -1,0 +1,1 @@
+"""The portal: the clients' web pages, built by ``tickets.portal.app``; nothing else is public."""

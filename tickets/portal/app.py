@@ -1,0 +1,55 @@
+"""The portal as routes of the web application: its pages, headers and fault pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from tickets.pages.faults import fault_handlers
+from tickets.pages.headers import SecurityHeaders
+from tickets.portal.answers import Portal
+from tickets.portal.context import PortalContext
+from tickets.rules.colour import darker, readable_on
+
+DARK_GROUND = "#171512"
+"""The ground of pages in the dark (see the style sheet)."""
+
+
+def portal_routes(context: PortalContext) -> Sequence[BaseRoute]:
+    """Return the portal's routes, to stand before those of the desk."""
+    portal = Portal(context)
+    pages = [
+        Route("/brand/{client}.css", partial(show_brand, portal)),
+    ]
+    app = Starlette(
+        routes=pages,
+        exception_handlers=cast("dict[Any, Any]", fault_handlers(portal.fault_page)),
+    )
+    app.router.redirect_slashes = False
+    guarded = SecurityHeaders(app, is_secure=context.is_secure)
+    # A route leaves the path as it is, which a mount would cut; every method reaches the portal.
+    firsts = dict.fromkeys(page.path.split("/")[1] for page in pages)
+    return [Route(f"/{first}/{{rest:path}}", guarded) for first in firsts]
+
+
+async def show_brand(portal: Portal, request: Request) -> Response:
+    """Send the client's colour as a style sheet: pages hold no style of their own."""
+    face = portal.get_face(request)
+    text = ""
+    if face.colour is not None:
+        light = readable_on(face.colour, DARK_GROUND)
+        text = (
+            f":root {{ --accent: {face.colour}; --accent-hover: {darker(face.colour)};"
+            " --on-accent: #ffffff; }\n"
+            "@media (prefers-color-scheme: dark) {\n"
+            f"  :root {{ --accent: {light}; --accent-hover: {light};"
+            f" --on-accent: {DARK_GROUND}; }}\n}}\n"
+        )
+    headers = {"Cache-Control": "public, max-age=300"}
+    return Response(text, media_type="text/css", headers=headers)
