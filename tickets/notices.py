@@ -15,6 +15,7 @@ from tickets import outbox
 from tickets.history import Actor
 from tickets.outbox import Recipient
 from tickets.policy import Policy
+from tickets.promises import support_facts
 from tickets.rules.notice import Audience, Notice
 from tickets.rules.ticket import MACHINE_SOURCES, reference
 from tickets.tables import StaffRow, TicketRow, WatcherRow
@@ -100,10 +101,13 @@ def tell(
         "site_name": ticket.site_name,
         "site_url": ticket.site_url,
         "priority": ticket.priority.value,
+        "is_incident": ticket.source in MACHINE_SOURCES,
         "agency_name": policy.agency_name,
         "zone": policy.zone.key,
         "desk_url": f"{policy.base_url}/tickets/{name}",
         "at": at.isoformat(),
+        **support_facts(policy.hours_of(ticket.client), at),
+        **client_facts(policy, ticket.client),
     }
     own = (actor.address or "").lower()
     outbox.put(
@@ -115,3 +119,19 @@ def tell(
         domain=policy.mail_domain,
         at=at,
     )
+
+
+def client_facts(policy: Policy, client: str) -> dict[str, Any]:
+    """Return what letters to a client show of itself: its branding as it is now, and its pages.
+
+    Nothing where the client is not configured (any more): it has no pages then.
+    """
+    profile = policy.clients.get(client)
+    if profile is None:
+        return {}
+    return {
+        "brand_name": profile.branding.name,
+        "brand_colour": profile.branding.colour,
+        "status_url": f"{policy.base_url}/status/{client}",
+        "support_url": f"{policy.base_url}/support/{client}",
+    }

@@ -12,6 +12,8 @@ from sqlmodel import Session, col, select
 
 from tickets.history import SWEEP, Actor, Beside, check_allowed, get_ticket, record
 from tickets.policy import Policy
+from tickets.rules.closure import name_days_off
+from tickets.rules.hours import SupportHours
 from tickets.rules.promise import MetBy, deadline, is_kept
 from tickets.rules.ticket import Action, Priority
 from tickets.tables import PromiseRow, TicketRow
@@ -124,12 +126,27 @@ def record_breach(tx: Session, ticket: TicketRow, promise: PromiseRow, *, at: da
 def promise_facts(
     policy: Policy, ticket: TicketRow, promise: PromiseRow, at: datetime
 ) -> dict[str, Any]:
-    """Return what a letter says of the promise: the deadline, and when support resumes."""
+    """Return what a letter says of the promise: its deadline, and days off on the way to it."""
     hours = policy.hours_of(ticket.client)
-    is_open = hours.is_open(at)
+    first, last = (when.astimezone(hours.zone).date() for when in (at, promise.respond_by))
     return {
         "respond_by": promise.respond_by.isoformat(),
         "answered_by": promise.answered_by,
-        "is_support_open": is_open,
-        "resumes_at": None if is_open else hours.next_open(at).isoformat(),
+        "closed_before": name_days_off(hours.days_off, first, last) or None,
+    }
+
+
+def support_facts(hours: SupportHours, at: datetime) -> dict[str, Any]:
+    """Return what a letter says of support at ``at``: open, or when it resumes and why not before.
+
+    The reason is None on a usual night or weekend.
+    """
+    if hours.is_open(at):
+        return {"is_support_open": True, "resumes_at": None, "closed_for": None}
+    resumes_at = hours.next_open(at)
+    first, last = (when.astimezone(hours.zone).date() for when in (at, resumes_at))
+    return {
+        "is_support_open": False,
+        "resumes_at": resumes_at.isoformat(),
+        "closed_for": name_days_off(hours.days_off, first, last) or None,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -91,3 +91,17 @@ def _in_year(month_day: date, year: int, *, leap_day: date) -> date:
         return month_day.replace(year=year)
     except ValueError:  # 29 February
         return leap_day
+
+
+def name_days_off(days_off: Mapping[date, str], first: date, last: date) -> str:
+    """Return why the local dates from ``first`` to ``last`` are days off: ``Christmas closure``.
+
+    Holidays within a closure go without saying; several names are listed. Empty if none is off.
+    """
+    names = dict.fromkeys(
+        days_off[on]
+        for on in (first + ahead * _ONE_DAY for ahead in range((last - first).days + 1))
+        if on in days_off
+    )
+    closures = [name for name in names if "clos" in name.casefold()]
+    return ", ".join(closures or names)
