@@ -1,7 +1,4 @@
-"""What changed: the first bad observation beside the last good one, as rows for a ticket.
-
-Also the words for a cause that a client may read; a client never sees our internals.
-"""
+"""What changed: the first bad observation beside the last good one, as rows for a ticket."""
 
 from __future__ import annotations
 
@@ -10,44 +7,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from monitor.rules.observation import Cause, Certificate, Observation
+from monitor.rules.observation import Certificate, Observation
 from monitor.rules.verdict import Judgement
 from tickets.rules.evidence import Evidence, EvidenceLine
 from tickets.rules.words import format_instant
 
 _MOST_NAMES = 10
-
-_NOT_ANSWERING = "is not answering"
-_ERROR = "is answering with an error instead of its pages"
-_CERTIFICATE = "is shown as not secure, because of a fault with its security certificate"
-_ADDRESS = "cannot be found at its address"
-
-_CLIENT_WORDS = {
-    Cause.DNS_NOT_FOUND: _ADDRESS,
-    Cause.DNS_FAILURE: _ADDRESS,
-    Cause.DNS_TIMEOUT: _ADDRESS,
-    Cause.TLS_EXPIRED: _CERTIFICATE,
-    Cause.TLS_NAME: _CERTIFICATE,
-    Cause.TLS_UNTRUSTED: _CERTIFICATE,
-    Cause.TLS_HANDSHAKE: _CERTIFICATE,
-    Cause.HTTP_STATUS: _ERROR,
-    Cause.PROTOCOL_ERROR: _ERROR,
-    Cause.HEADERS_TOO_LARGE: _ERROR,
-    Cause.DECODE_ERROR: _ERROR,
-    Cause.BODY_INCOMPLETE: "breaks off before its pages have loaded",
-    Cause.TRANSFER_TIMEOUT: "takes too long to load",
-    Cause.KEYWORD_MISSING: "is answering, but its page does not show what it should",
-    Cause.KEYWORD_PRESENT: "is answering, but its page shows what it should not",
-    Cause.REDIRECT_LOOP: "sends visitors round in circles",
-    Cause.REDIRECT_INVALID: "sends visitors to an address that does not work",
-    Cause.ADDRESS_BLOCKED: "points to an address that visitors cannot reach",
-    Cause.SLOW: "is answering much more slowly than it should",
-}
-
-
-def client_words(cause: Cause) -> str:
-    """Return what completes "Your website ..." for a client, without internals."""
-    return _CLIENT_WORDS.get(cause, _NOT_ANSWERING)
 
 
 def compare(

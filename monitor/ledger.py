@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from monitor.evidence import client_words, compare
+from monitor.evidence import compare
+from monitor.rules.client_words import client_words
 from monitor.rules.observation import Cause, Observation
 from monitor.rules.site import Site
 from monitor.rules.streak import Transition

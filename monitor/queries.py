@@ -116,8 +116,13 @@ _SITE = tuple(
 )
 
 
-def list_standings(tx: Session, *, slug: str | None = None) -> Sequence[Standing]:
-    """Return every site that is watched, or the one with ``slug``, in the order of their adding."""
+def list_standings(
+    tx: Session, *, slug: str | None = None, client: str | None = None
+) -> Sequence[Standing]:
+    """Return every site that is watched, in the order in which they were added.
+
+    With ``slug`` only that site, with ``client`` only the sites of the client with that slug.
+    """
     seen: dict[str, list[Sighting]] = {}
     columns = [getattr(SightingRow, name) for name in _SIGHTING]
     site_of = col(SightingRow.site)
@@ -129,6 +134,8 @@ def list_standings(tx: Session, *, slug: str | None = None) -> Sequence[Standing
     )
     if slug is not None:
         sightings = sightings.where(site_of == slug)
+    if client is not None:
+        sightings = sightings.where(col(SiteRow.client) == client)
     for site, *facts in tx.connection().execute(sightings):
         seen.setdefault(site, []).append(Sighting(**dict(zip(_SIGHTING, facts, strict=True))))
     sites = (
@@ -142,6 +149,8 @@ def list_standings(tx: Session, *, slug: str | None = None) -> Sequence[Standing
     )
     if slug is not None:
         sites = sites.where(col(SiteRow.slug) == slug)
+    if client is not None:
+        sites = sites.where(col(SiteRow.client) == client)
     return [
         Standing(
             **dict(zip(_SITE, facts, strict=True)),

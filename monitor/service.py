@@ -89,6 +89,7 @@ def build_policy(settings: Settings, *, clock: Clock) -> Policy:
 
 
 def _profile(client: MonitoredClient) -> ClientProfile:
+    status_key = client.status_page.key
     return ClientProfile(
         name=client.name,
         branding=Branding(
@@ -96,6 +97,8 @@ def _profile(client: MonitoredClient) -> ClientProfile:
             colour=client.branding.colour,
             logo_url=client.branding.logo_url,
         ),
+        status_access=client.status_page.access,
+        status_key=None if status_key is None else status_key.get_secret_value(),
         everyone=tuple(
             Recipient(contact.name, contact.email, Audience.CLIENT) for contact in client.contacts
         ),

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
+from monitor.rules.client_words import client_words
 from monitor.rules.maintenance import WEEKDAYS, DatedWindow, Window
 from monitor.rules.reading import EDGES, day_of, day_start, floor_to, quantile
 from monitor.rules.uptime import Uptime, share_text
@@ -34,8 +35,9 @@ from tickets.pages.watch import (
     SiteView,
     UptimeView,
 )
-from tickets.rules.ticket import reference
+from tickets.rules.ticket import Status, reference
 from tickets.rules.words import format_instant
+from tickets.tables import TicketRow
 
 DAYS = 90
 PERIODS = (7, 30, 90)
@@ -152,7 +154,8 @@ def _answers(
 
 def _incidents(tx: Session, slug: str) -> Sequence[IncidentView]:
     query = (
-        select(IncidentRow)
+        select(IncidentRow, TicketRow.status)
+        .join(TicketRow, col(TicketRow.id) == col(IncidentRow.ticket_id))
         .where(col(IncidentRow.site) == slug)
         .order_by(col(IncidentRow.id).desc())
         .limit(INCIDENTS)
@@ -161,9 +164,11 @@ def _incidents(tx: Session, slug: str) -> Sequence[IncidentView]:
         IncidentView(
             state=_STATES.get(row.kind, SiteState.DOWN),
             message=row.message,
+            words=client_words(row.cause),
+            is_in_hand=status is not Status.OPEN,
             started_at=row.started_at,
             ended_at=row.ended_at,
             ticket_reference=reference(row.ticket_id),
         )
-        for row in tx.exec(query).all()
+        for row, status in tx.exec(query).all()
     ]

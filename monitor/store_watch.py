@@ -99,6 +99,21 @@ class StoreWatch:
             self._view(standing, tickets.get(standing.slug), now) for standing in list_standings(tx)
         ]
 
+    def list_histories(self, tx: Session, client: str) -> Sequence[SiteHistory]:
+        """Return how the sites of one client stand and stood, in the order of their adding."""
+        now = self._clock.now()
+        tickets = _tickets_to_look_at(tx)
+        return [
+            site_history(
+                tx,
+                self._view(standing, tickets.get(standing.slug), now),
+                standing.windows,
+                now=now,
+                zone=self._zone,
+            )
+            for standing in list_standings(tx, client=client)
+        ]
+
     def find_site(self, tx: Session, slug: str) -> SiteHistory | None:
         """Return how a site stands and stood; None if no site with this slug is watched."""
         now = self._clock.now()

@@ -58,6 +58,10 @@ class FakeWatch:
         """Return the sites that were set."""
         return self.sites
 
+    def list_histories(self, tx: Session, client: str) -> Sequence[SiteHistory]:
+        """Return the histories that were set of one client's sites."""
+        return [one for one in self.histories.values() if one.view.client == client]
+
     def find_site(self, tx: Session, slug: str) -> SiteHistory | None:
         """Return the history that was set."""
         return self.histories.get(slug)

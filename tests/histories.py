@@ -64,6 +64,8 @@ def _incidents(view: SiteView, now: datetime) -> list[IncidentView]:
         IncidentView(
             state=SiteState.DOWN,
             message="the server at 203.0.113.7 refused the connection",
+            words="is not answering",
+            is_in_hand=True,
             started_at=now - timedelta(minutes=43),
             ended_at=None if view.state is SiteState.DOWN else now - timedelta(minutes=20),
             ticket_reference="T-1008",
@@ -71,6 +73,8 @@ def _incidents(view: SiteView, now: datetime) -> list[IncidentView]:
         IncidentView(
             state=SiteState.SLOW,
             message="answered in 4.81 s, slower than the limit of 3 s",
+            words="is answering much more slowly than it should",
+            is_in_hand=True,
             started_at=now - timedelta(hours=12, minutes=3),
             ended_at=now - timedelta(hours=10, minutes=31),
             ticket_reference="T-1003",

@@ -13,6 +13,7 @@ from tickets.rules.allowance import Allowance
 from tickets.rules.escalation import DEFAULT_STEPS, EscalationStep, StaffChannel
 from tickets.rules.hours import SupportHours
 from tickets.rules.promise import ResponseTarget
+from tickets.rules.status_access import StatusAccess
 from tickets.rules.ticket import Priority
 
 
@@ -58,12 +59,15 @@ class SiteName:
 class ClientProfile:
     """A client for whom tickets may be opened, its sites, and the work that it may ask for.
 
-    ``everyone`` are all its contacts, whatever they want to hear.
+    ``everyone`` are all its contacts, whatever they want to hear. ``status_key`` is the secret end
+    of the status page's link where ``status_access`` asks for one.
     """
 
     name: str
     branding: Branding = Branding()
     everyone: tuple[Recipient, ...] = ()
+    status_access: StatusAccess = StatusAccess.PUBLIC
+    status_key: str | None = field(default=None, repr=False)
     sites: tuple[SiteName, ...] = ()
     allowance: Allowance | None = None
 

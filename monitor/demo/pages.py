@@ -18,10 +18,10 @@ from monitor.demo.websites import Mood, Website
 from monitor.store_watch import StoreWatch
 from tickets.clock import Clock
 from tickets.desk.app import show_static
-from tickets.pages.words import Words
 from tickets.pages.headers import SecurityHeaders
 from tickets.pages.rendering import make_environment, render
 from tickets.pages.watch import SiteView
+from tickets.pages.words import Words
 from tickets.policy import Policy
 from tickets.store import Store
 

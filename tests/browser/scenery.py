@@ -432,6 +432,11 @@ class PaintedWatch:
         """Return the painted sites."""
         return self._sites
 
+    def list_histories(self, tx: Session, client: str) -> Sequence[SiteHistory]:
+        """Return the painted pasts of one client's sites."""
+        found = (self.find_site(tx, site.slug) for site in self._sites if site.client == client)
+        return [history for history in found if history is not None]
+
     def find_site(self, tx: Session, slug: str) -> SiteHistory | None:
         """Return a painted past: eventful if the site is not well, none if it is unknown."""
         view = next((site for site in self._sites if site.slug == slug), None)

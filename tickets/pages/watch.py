@@ -125,10 +125,16 @@ class AnswerTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentView:
-    """An incident of a site; ``ended_at`` is None while it goes on."""
+    """An incident of a site; ``ended_at`` is None while it goes on.
+
+    ``message`` says to staff what was seen, ``words`` complete "The website ..." for clients.
+    ``is_in_hand`` tells whether somebody has taken up its ticket.
+    """
 
     state: SiteState
     message: str
+    words: str
+    is_in_hand: bool
     started_at: datetime
     ended_at: datetime | None
     ticket_reference: str
@@ -161,6 +167,10 @@ class Watch(Protocol):
 
     def list_sites(self, tx: Session) -> Sequence[SiteView]:
         """Return every site that is watched, in any order."""
+        ...
+
+    def list_histories(self, tx: Session, client: str) -> Sequence[SiteHistory]:
+        """Return how the sites of the client with slug ``client`` stand and stood."""
         ...
 
     def find_site(self, tx: Session, slug: str) -> SiteHistory | None:

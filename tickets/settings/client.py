@@ -6,14 +6,16 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from tickets.addresses import shown
 from tickets.rules.allowance import Allowance
 from tickets.rules.colour import LEAST_CONTRAST, contrast_with_white
+from tickets.rules.status_access import StatusAccess
 from tickets.settings.overrides import SupportOverrides
 from tickets.settings.types import WHOLE, Flag, Line, MailAddress, Section, Slug, WebUrl
 
+_KEY = re.compile(r"[A-Za-z0-9_-]{20,100}", re.ASCII)
 _COLOUR = re.compile(r"#[0-9a-f]{6}", re.ASCII)
 
 
@@ -61,6 +63,36 @@ class BrandingSettings(Section):
     )
 
 
+class StatusPageSettings(Section):
+    """Who may read the client's status page."""
+
+    access: StatusAccess = Field(
+        default=StatusAccess.PUBLIC,
+        description="public: whoever knows the address; link: whoever has the link with the key; "
+        "off: nobody.",
+    )
+    key: SecretStr | None = Field(
+        default=None,
+        validate_default=True,
+        description="The secret end of the link, at least 20 letters and digits; needed with link, "
+        "and best set by environment.",
+    )
+
+    @field_validator("key")
+    @classmethod
+    def _fits(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        access = info.data.get("access")
+        if access is StatusAccess.LINK and key is None:
+            raise ValueError(
+                "is missing: access is link; make one, for example by openssl rand -hex 16"
+            )
+        if key is not None and access in {StatusAccess.PUBLIC, StatusAccess.OFF}:
+            raise ValueError(f"is set, but access is {access}: set access to link, or leave it out")
+        if key is not None and not _KEY.fullmatch(key.get_secret_value()):
+            raise ValueError("must be 20 to 100 letters, digits, - or _")
+        return key
+
+
 class AllowanceSettings(Section):
     """Work that the client may ask for in a calendar month."""
 
@@ -106,6 +138,9 @@ class ClientSettings(Section):
     )
     branding: BrandingSettings = Field(
         default=BrandingSettings(), description="How the client's pages and mails look."
+    )
+    status_page: StatusPageSettings = Field(
+        default=StatusPageSettings(), description="Who may read the client's status page."
     )
     allowance: AllowanceSettings | None = Field(
         default=None, description="Work included each month; without it nothing is measured."
