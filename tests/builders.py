@@ -64,6 +64,7 @@ def a_policy(
         clients={
             "harbour": ClientProfile(
                 name="Harbour Inns",
+                everyone=tuple(contacts),
                 sites=(SiteName("booking", "Booking site", "https://booking.harbour.test/"),),
             )
         },

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from playwright.async_api import async_playwright  # pyright: ignore[reportMissingImports]
+from playwright.async_api import async_playwright
 
 from monitor.migrations import upgrade
 from tests.browser.scenery import NOW, PaintedWatch, paint, the_policy
