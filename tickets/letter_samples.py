@@ -175,6 +175,21 @@ SAMPLE_FACTS = MappingProxyType(
             "spent": "4 h",
             "per_month": "5 h",
         },
+        Notice.ALERT: _COMMON
+        | _PROMISE
+        | {
+            "title": "Harbour Inns: QueueStuck: 340 bookings wait",
+            "message": "340 bookings wait for the payment service",
+            "since": "2026-03-09T09:04:10+00:00",
+        },
+        Notice.ALERT_ENDED: _COMMON
+        | {
+            "title": "Harbour Inns: QueueStuck: 340 bookings wait",
+            "since": "2026-03-09T09:04:10+00:00",
+            "until": "2026-03-09T09:20:10+00:00",
+            "duration_seconds": 960.0,
+            "is_outstanding": True,
+        },
     }
 )
 """Facts of one message for each notice, as ``tickets.actions`` writes them."""

@@ -213,6 +213,8 @@ MAIL_KINDS = {
     Notice.CLIENT_REPLIED: "reply",
     Notice.MERGED: "reply",
     Notice.ALLOWANCE: "report",
+    Notice.ALERT: "opened",
+    Notice.ALERT_ENDED: "recovered",
 }
 """What the contract's label ``kind`` calls each notice."""
 

@@ -35,8 +35,10 @@ def client_recipients(tx: Session, policy: Policy, ticket: TicketRow) -> Sequenc
     """Return who at the client hears of the ticket.
 
     Of a ticket that a machine opened: the contacts for incidents. Of another: who asked, or where
-    nobody is known, the contacts for tickets. Watchers hear of both.
+    nobody is known, the contacts for tickets. Watchers hear of both. Of an internal one: nobody.
     """
+    if ticket.is_internal:
+        return ()
     query = select(WatcherRow).where(col(WatcherRow.ticket_id) == ticket.id)
     watchers = [
         Recipient(row.name, row.address, Audience.CLIENT)

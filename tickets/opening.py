@@ -49,7 +49,8 @@ class NewTicket:
 
     ``key`` makes two reports the same ticket. ``what`` completes "your website ..." in words for
     the client; ``message`` is the same for staff, with the technical detail. ``since`` is when it
-    began, which may lie before the opening.
+    began, which may lie before the opening. The client neither hears of an ``is_internal`` ticket
+    nor sees it.
     """
 
     key: str | None
@@ -67,6 +68,7 @@ class NewTicket:
     message: str
     since: datetime
     evidence: Evidence = Evidence()
+    is_internal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def open_ticket(
         opened_at=at,
         root_message_id="",
         evidence=new.evidence.document(),
+        is_internal=new.is_internal,
     )
     promise = _begin(tx, policy, ticket, text=new.message, actor=actor, at=at)
     facts = promise_facts(policy, ticket, promise, at) | {
@@ -129,7 +132,7 @@ def open_ticket(
         policy,
         ticket,
         notice=new.notice,
-        recipients=(*policy.contacts_of(ticket.client).incidents, *policy.duty),
+        recipients=(*client_recipients(tx, policy, ticket), *policy.duty),
         facts=facts,
         actor=actor,
         at=at,

@@ -51,6 +51,7 @@ class TicketRow(Row, table=True):
     what makes two reports the same ticket; at most one ticket that is not closed carries it.
     Names of client and site stay as they were when the ticket opened. ``requester_...`` is who
     asked, on tickets that people opened. ``resume_at`` is when work resumes on a waiting ticket.
+    Of an ``is_internal`` ticket no client ever hears, nor sees that it exists.
     ``evidence`` is what was seen, as rows for the desk (see ``tickets.rules.evidence``).
     """
 
@@ -93,6 +94,7 @@ class TicketRow(Row, table=True):
     resolved_at: datetime | None = Field(default=None, sa_type=Instant)
     closed_at: datetime | None = Field(default=None, sa_type=Instant)
     root_message_id: str
+    is_internal: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     evidence: dict[str, Any] = Field(default_factory=dict, sa_type=Json)
     version: int = 1
 

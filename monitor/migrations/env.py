@@ -5,12 +5,18 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
+from monitor.alert_tables import AlertRow
 from monitor.tables import SiteRow
 from tickets.tables import TicketRow
 from tickets.token_tables import TokenRow
 
 # Importing the row modules is what fills the metadata.
-rows = {SiteRow.__tablename__, TicketRow.__tablename__, TokenRow.__tablename__}
+rows = {
+    AlertRow.__tablename__,
+    SiteRow.__tablename__,
+    TicketRow.__tablename__,
+    TokenRow.__tablename__,
+}
 assert rows <= set(SQLModel.metadata.tables)
 
 context.configure(

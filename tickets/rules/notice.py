@@ -38,6 +38,8 @@ class Notice(StrEnum):
     CLIENT_REPLIED = "client_replied"
     MERGED = "merged"
     ALLOWANCE = "allowance"
+    ALERT = "alert"
+    ALERT_ENDED = "alert_ended"
 
 
 AUTOMATIC_NOTICES = frozenset(
@@ -59,6 +61,8 @@ AUTOMATIC_NOTICES = frozenset(
         Notice.CLIENT_REPLIED,
         Notice.MERGED,
         Notice.ALLOWANCE,
+        Notice.ALERT,
+        Notice.ALERT_ENDED,
     }
 )
 """Notices that no person wrote: their mail says ``Auto-Submitted: auto-generated``."""

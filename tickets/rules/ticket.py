@@ -142,6 +142,9 @@ PEOPLE_CATEGORIES = (
 MACHINE_SOURCES = frozenset({Source.MONITOR, Source.ALERTMANAGER, Source.GRAFANA})
 """Sources without a requester."""
 
+AGENCY = "_agency"
+"""Stands in a client's place on tickets that concern the agency alone; no client's slug is so."""
+
 RESOLVING_OUTCOMES = (
     Outcome.FIXED,
     Outcome.ANSWERED,
