@@ -1,0 +1,52 @@
+"""A real Prometheus on the running service, with the files of ``config`` and ``dashboards``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.prometheus import ROOT, Scraped, real
+
+pytestmark = pytest.mark.timeout(300)
+
+QUERIES = json.loads((Path(__file__).parent / "data" / "blackbox_queries.json").read_text())
+"""Expressions of public dashboards and alerts for blackbox_exporter, written out."""
+
+
+def test_every_query_of_public_dashboards_has_data(scraped: Scraped) -> None:
+    empty = [query for query in QUERIES if not scraped.prometheus.query(query)]
+    assert empty == []
+    assert len(QUERIES) > 150
+
+
+def test_every_site_is_an_instance_of_its_own(scraped: Scraped) -> None:
+    instances = scraped.prometheus.value("count(count by (instance) (probe_success))")
+    assert instances == len([s for client in scraped.sites.settings() for s in client["sites"]])
+    [well] = scraped.prometheus.query('probe_success{site="booking"}')
+    assert well["metric"]["instance"] == f"{scraped.sites.secure}/"
+    assert well["metric"]["job"] == "blackbox"
+
+
+def test_every_scrape_is_taken_whole(scraped: Scraped) -> None:
+    [target] = [
+        target
+        for target in scraped.prometheus.get("targets")["activeTargets"]
+        if target["labels"]["job"] == "blackbox"
+    ]
+    assert (target["health"], target["lastError"]) == ("up", "")
+    metadata = scraped.prometheus.get("metadata", metric="fettle_checks")
+    assert metadata["fettle_checks"][0]["type"] == "counter", metadata
+
+
+def test_promtool_finds_the_configuration_and_the_rules_it_names_good() -> None:
+    promtool = real("promtool")
+    checked = subprocess.run(
+        [promtool, "check", "config", str(ROOT / "config" / "prometheus.yml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
