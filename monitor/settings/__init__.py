@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from monitor.settings.alerts import AlertSettings
 from monitor.settings.incidents import IncidentSettings
 from monitor.settings.probing import ProbingSettings
 from monitor.settings.readings import ReadingSettings
@@ -52,6 +53,9 @@ class Settings(Section):
     )
     staff_channels: StaffChannels = Field(
         default=StaffChannels(), description="Where the agency's own people are told."
+    )
+    alerts: AlertSettings = Field(
+        default=AlertSettings(), description="Alerts of other programs that become tickets."
     )
     clients: tuple[MonitoredClient, ...] = Field(
         default=(), description="Who owns sites and receives notices."

@@ -38,6 +38,7 @@ def find_conflicts(settings: Settings) -> Iterator[Conflict]:
     yield from _agreement_conflicts(settings)
     yield from _address_conflicts(settings)
     yield from _identity_conflicts(settings)
+    yield from _alert_conflicts(settings)
     for path, site in list_placed_sites(settings):
         yield from _limit_conflicts(path, site, settings)
         yield from _request_conflicts(path, site)
@@ -168,6 +169,24 @@ def _identity_conflicts(settings: Settings) -> Iterator[Conflict]:
                     f"is watched as {twin} already; a second look at one page needs another "
                     "keyword, method, expect_status, headers, credentials, ip_family or resolve",
                 )
+
+
+def _alert_conflicts(settings: Settings) -> Iterator[Conflict]:
+    names = set[str]()
+    clients = [client.slug for client in settings.clients]
+    for number, source in enumerate(settings.alerts.sources):
+        at: Path = ("alerts", "sources", number)
+        if source.name in names:
+            yield Conflict(
+                (*at, "name"), f"{source.name} is the name of an earlier source; each needs its own"
+            )
+        names.add(source.name)
+        if source.default_client is not None and source.default_client not in clients:
+            allowed = ", ".join(clients) or "none, as no client is configured"
+            yield Conflict(
+                (*at, "default_client"),
+                f"{source.default_client} is no client's slug; allowed are {allowed}",
+            )
 
 
 def _request_of(site: SiteSettings) -> object:

@@ -68,7 +68,9 @@ def _exposed_secrets(node: Node, *, source: str) -> Iterator[Fault]:
 def _is_secret(parent: Node, name: str, value: object) -> bool:
     if not isinstance(value, str):
         return False
-    if name in {"password", "key_password"}:
+    if name in {"password", "key_password", "hmac_secret"}:
+        return True
+    if parent.key.startswith("alerts.sources[") and name == "token":
         return True
     if parent.key == "store" and name == "url":
         return has_password(value)

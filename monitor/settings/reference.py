@@ -25,7 +25,7 @@ REFERENCE_FILE = Path("docs/configuration.md")
 BEGIN, END = "<!-- keys: begin -->\n", "<!-- keys: end -->\n"
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_VARIABLE = re.compile(r"FETTLE_[A-Z_]+")
+_VARIABLE = re.compile(r"FETTLE_[A-Z0-9_]+")
 _KINDS = {
     "uri": "URL",
     "email": "mail address",
@@ -47,6 +47,7 @@ _SMALLEST: dict[str, Any] = {
         "holidays": {"add": [{"date": "2026-06-15", "name": "-"}]},
         "closures": [{"name": "-", "from": "12-24", "to": "01-01"}],
     },
+    "alerts": {"sources": [{"name": "source", "kind": "alertmanager", "token": "0" * 16}]},
     "clients": [
         {
             "slug": "client",

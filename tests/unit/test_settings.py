@@ -282,7 +282,7 @@ UNKNOWN = [
         "incidents: {certificate: {}}",
         "2: incidents.certificate: is not a key of this version; allo",
     ),
-    ("alerts: {sources: []}", "2: alerts: is not a key of this version"),
+    ("alarms: {sources: []}", "2: alarms: is not a key of this version"),
     (
         "support: {hours: {monday: []}}",
         "2: support.hours.monday: 'monday' is not allowed; write mon",
