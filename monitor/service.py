@@ -73,6 +73,7 @@ def build_policy(settings: Settings, *, clock: Clock) -> Policy:
     hours = calendars.of(settings.support, key="support", now=now)
     return Policy(
         agency_name=agency.name,
+        agency_url=agency.url,
         zone=agency.zone,
         mail_domain=agency.mail_from.rpartition("@")[2],
         base_url=settings.web.base_url,

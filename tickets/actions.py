@@ -224,7 +224,13 @@ def resolve(  # noqa: PLR0913  (what people say, each by its name)
             promise=promise, columns=answered(promise, action=action, actor=actor, at=at)
         ),
     )
-    facts = {"by": actor.name, "cause": cause, "done": done}
+    reopen_until = policy.hours_of(ticket.client).add_days(at, REOPEN_DAYS)
+    facts = {
+        "by": actor.name,
+        "cause": cause,
+        "done": done,
+        "reopen_until": reopen_until.isoformat(),
+    }
     tell_client(tx, policy, ticket, notice=Notice.RESOLVED, facts=facts, actor=actor, at=at)
     return ticket
 
@@ -323,6 +329,9 @@ def reopen(
         },
         beside=Beside(promise=promise, replaced=old),
     )
-    facts = promise_facts(policy, ticket, promise, at) | {"message": reason}
+    facts = promise_facts(policy, ticket, promise, at) | {
+        "message": reason,
+        "is_relapse": actor == MONITOR,
+    }
     tell_all(tx, policy, ticket, notice=Notice.REOPENED, facts=facts, actor=actor, at=at)
     return ticket

@@ -16,16 +16,32 @@ _COMMON: dict[str, object] = {
     "site_name": "Booking site",
     "site_url": "https://booking.harbourinns.example/",
     "priority": "critical",
+    "is_incident": True,
     "agency_name": "Quayside Studio",
+    "agency_url": "https://www.quayside.example/",
     "zone": "Europe/London",
     "desk_url": "https://desk.quayside.example/tickets/T-1042",
+    "ticket_url": "https://care.quayside.example/t/Ruz3Jm6WkQ2xVb8NnT4pYg",
+    "status_url": "https://care.quayside.example/status/harbour-inns",
+    "support_url": "https://care.quayside.example/support/harbour-inns",
+    "brand_name": None,
+    "brand_colour": "#0b5a7a",
+    "is_support_open": True,
+    "resumes_at": None,
+    "closed_for": None,
     "at": "2026-03-09T09:04:41+00:00",
 }
 _PROMISE: dict[str, object] = {
     "respond_by": "2026-03-09T10:04:41+00:00",
     "answered_by": None,
-    "is_support_open": True,
-    "resumes_at": None,
+    "closed_before": None,
+}
+_REQUEST: dict[str, object] = {
+    "title": "A new picture on the front page",
+    "site_name": None,
+    "site_url": None,
+    "priority": "normal",
+    "is_incident": False,
 }
 _OURSELVES: dict[str, object] = {
     "title": "Prober main",
@@ -56,6 +72,7 @@ SAMPLE_FACTS = MappingProxyType(
             "since": "2026-03-06T21:43:00+00:00",
             "respond_by": "2026-03-09T10:00:00+00:00",
             "answered_by": None,
+            "closed_before": None,
             "is_support_open": False,
             "resumes_at": "2026-03-09T09:00:00+00:00",
         },
@@ -88,10 +105,14 @@ SAMPLE_FACTS = MappingProxyType(
             "cause": "The host restarted the server unasked and its database did not start.",
             "done": "We started the database, checked that no booking was lost, and set it to "
             "start by itself from now on.",
+            "reopen_until": "2026-03-23T10:05:00+00:00",
         },
         Notice.REOPENED: _COMMON
         | _PROMISE
-        | {"message": "It happens again: connection refused by 203.0.113.7 on port 443"},
+        | {
+            "message": "It happens again: connection refused by 203.0.113.7 on port 443",
+            "is_relapse": True,
+        },
         Notice.BREACHED: _COMMON | _PROMISE | {"at": "2026-03-09T10:05:00+00:00"},
         Notice.BLIND: _OURSELVES,
         Notice.SIGHTED: _OURSELVES
@@ -126,13 +147,13 @@ SAMPLE_FACTS = MappingProxyType(
         },
         Notice.RECEIVED: _COMMON
         | _PROMISE
+        | _REQUEST
         | {
-            "title": "A new picture on the front page",
-            "priority": "normal",
             "at": "2026-12-18T15:10:00+00:00",
             "respond_by": "2026-12-22T15:10:00+00:00",
             "text": "Please put the picture that we sent on Friday on the front page.",
-            "closure": "from Thu 24 Dec 2026 to Fri 1 Jan 2027 (Christmas)",
+            "closure": "from Thu 24 Dec 2026 to Fri 1 Jan 2027 (Christmas closure)",
+            "support_hours": "Mon to Fri 09:00-17:00 (London)",
         },
         Notice.PRIORITY_CHANGED: _COMMON
         | _PROMISE
@@ -146,6 +167,7 @@ SAMPLE_FACTS = MappingProxyType(
         | _PROMISE
         | {"by": "Sam Okafor", "assignee": "Mia Reed", "is_answered": False},
         Notice.QUESTION: _COMMON
+        | _REQUEST
         | {
             "by": "Sam Okafor",
             "text": "Which of the two pictures is the one to show first?",

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from threading import local
-from typing import Any, cast
+from typing import Any
 
 from jinja2 import (
     ChoiceLoader,
@@ -162,9 +162,9 @@ def _environment(folder: Path | None, *, is_html: bool) -> Environment:
         auto_reload=folder is not None,
     )
     if folder is not None:
-        filters = cast("dict[str, Any]", environment.filters)
-        environment.filters = {name: filters[name] for name in _FILTERS}
-        cast("dict[str, Any]", environment.globals).clear()
+        named: Any = environment  # Jinja gives its filters and globals no types
+        named.filters = {name: named.filters[name] for name in _FILTERS}
+        named.globals = {}
     return environment
 
 

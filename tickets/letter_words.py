@@ -43,7 +43,15 @@ INSTANTS = frozenset(
 """Facts that are instants, as ISO 8601."""
 
 _PASSAGES = frozenset({"text", "cause", "done", "next_steps"})
-_LINKS = ("desk_url", "ticket_url", "status_url", "support_url", "agency_url")
+_LINKS = (
+    "desk_url",
+    "ticket_url",
+    "status_url",
+    "support_url",
+    "agency_url",
+    "action_url",
+    "unsubscribe_url",
+)
 _OPTIONAL = MappingProxyType(
     {
         "site_name": None,
@@ -63,6 +71,7 @@ _OPTIONAL = MappingProxyType(
         "closed_for": None,
         "closed_before": None,
         "brand_name": None,
+        "action": None,
     }
     | dict.fromkeys(_LINKS)
 )

@@ -14,9 +14,10 @@ from sqlmodel import Session, col, select
 from tickets import outbox
 from tickets.history import Actor
 from tickets.outbox import Recipient
-from tickets.policy import Policy
+from tickets.policy import ClientProfile, Policy
 from tickets.promises import support_facts
 from tickets.rules.notice import Audience, Notice
+from tickets.rules.status_access import StatusAccess
 from tickets.rules.ticket import MACHINE_SOURCES, reference
 from tickets.tables import StaffRow, TicketRow, WatcherRow
 
@@ -105,6 +106,7 @@ def tell(
         "priority": ticket.priority.value,
         "is_incident": ticket.source in MACHINE_SOURCES,
         "agency_name": policy.agency_name,
+        "agency_url": policy.agency_url,
         "zone": policy.zone.key,
         "desk_url": f"{policy.base_url}/tickets/{name}",
         "at": at.isoformat(),
@@ -134,6 +136,13 @@ def client_facts(policy: Policy, client: str) -> dict[str, Any]:
     return {
         "brand_name": profile.branding.name,
         "brand_colour": profile.branding.colour,
-        "status_url": f"{policy.base_url}/status/{client}",
+        "status_url": _status_url(policy, client, profile),
         "support_url": f"{policy.base_url}/support/{client}",
     }
+
+
+def _status_url(policy: Policy, client: str, profile: ClientProfile) -> str | None:
+    if profile.status_access is StatusAccess.OFF:
+        return None
+    key = "" if profile.status_key is None else f"?key={profile.status_key}"
+    return f"{policy.base_url}/status/{client}{key}"

@@ -32,7 +32,7 @@ from tickets.rules.ticket import (
     Source,
     Status,
 )
-from tickets.rules.words import format_date
+from tickets.rules.words import describe_week, format_date
 from tickets.tables import EntryRow, PromiseRow, TicketRow
 from tickets.texts import checked_line, checked_text
 
@@ -167,6 +167,7 @@ def open_request(
     facts = promise_facts(policy, ticket, promise, at) | {
         "text": text,
         "closure": next_closure(policy.hours_of(ticket.client), at),
+        "support_hours": describe_week(policy.hours_of(ticket.client)),
     }
     recipients = (*client_recipients(tx, policy, ticket), *policy.duty)
     tell(

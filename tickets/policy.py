@@ -95,6 +95,7 @@ class Policy:
     escalation: tuple[EscalationStep, ...] = DEFAULT_STEPS
     duty: tuple[Recipient, ...] = ()
     lead: tuple[Recipient, ...] = ()
+    agency_url: str | None = None
     contacts: Mapping[str, ClientContacts] = field(
         default_factory=lambda: MappingProxyType[str, ClientContacts]({})
     )

@@ -10,11 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.unit.calendars import HOUR, MINUTE, ROUND_THE_CLOCK, a_calendar, at, shipped_calendar
+from tickets.rules.hours import SupportHours
+from tickets.rules.interval import WEEKDAYS, parse_interval
 from tickets.rules.promise import CountedIn, MetBy, ResponseTarget
 from tickets.rules.words import (
     describe_support,
     describe_target,
     describe_time_left,
+    describe_week,
     format_clock,
     format_duration,
     format_hours,
@@ -196,3 +199,17 @@ def test_whether_support_is_open(now: str, reads: str) -> None:
 def test_support_around_the_clock() -> None:
     calendar = a_calendar(week=ROUND_THE_CLOCK)
     assert describe_support(calendar, now=at("2026-03-09T10:00Z")) == "open around the clock"
+
+
+def test_a_week_is_described_in_runs_of_days_with_the_same_hours() -> None:
+    nine, ten = parse_interval("09:00-17:00"), parse_interval("10:00-12:00")
+    week = {day: (nine,) for day in ("mon", "tue", "wed", "thu")} | {
+        "fri": (ten, parse_interval("13:00-17:00")),
+        "sun": (ten,),
+    }
+    hours = SupportHours(LONDON, week)
+    assert describe_week(hours) == (
+        "Mon to Thu 09:00-17:00, Fri 10:00-12:00 and 13:00-17:00, Sun 10:00-12:00 (London)"
+    )
+    always = SupportHours(LONDON, {day: (parse_interval("00:00-24:00"),) for day in WEEKDAYS})
+    assert describe_week(always) == "around the clock"

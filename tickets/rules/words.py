@@ -124,6 +124,29 @@ def describe_support(hours: SupportHours, *, now: datetime) -> str:
     return f"closed until {format_short(hours.next_open(now), now=now, zone=hours.zone)}"
 
 
+def describe_week(hours: SupportHours) -> str:
+    """Return the support hours of a usual week: ``Mon to Fri 09:00-17:00 (London)``.
+
+    Days in a row with the same hours stand together; ``around the clock`` if none is closed.
+    """
+    runs: list[tuple[str, str, str]] = []
+    for name, intervals in zip(_WEEKDAYS, hours.week.values(), strict=True):
+        said = " and ".join(map(str, intervals))
+        if runs and runs[-1][2] == said:
+            runs[-1] = (runs[-1][0], name, said)
+        else:
+            runs.append((name, name, said))
+    if runs == [("Mon", "Sun", "00:00-24:00")]:
+        return "around the clock"
+    place = hours.zone.key.rpartition("/")[2].replace("_", " ")
+    listed = [
+        f"{first if first == last else f'{first} to {last}'} {said}"
+        for first, last, said in runs
+        if said
+    ]
+    return f"{', '.join(listed)} ({place})"
+
+
 def _describe_span(hours: SupportHours, start: datetime, end: datetime) -> str:
     """Return the support time between two instants; empty if it is under a minute."""
     days, reached = hours.whole_days(start, end)
