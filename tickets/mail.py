@@ -12,7 +12,7 @@ import email.message
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.charset import QP, Charset
 from email.errors import MessageError
@@ -30,10 +30,18 @@ from tickets.letter import Letter
 from tickets.rules.message import FailureReason
 from tickets.rules.plain_text import one_line
 
+MAX_BRAND = 80
+"""Longest brand of a client in a sender's name, in characters."""
+
+LOOP_MARK = "X-Fettle-Instance"
+"""Header by which a program that reads mail knows ours again, with our domain as its value."""
+
 _WIRE = compat32.clone(linesep="\r\n", mangle_from_=False)
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+>")
+_LINK = re.compile(r"https?://[!#-;=?-~]{1,900}")
 _BARE_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _MAX_WIRE_LINE = 998
+_TEXT_HEADERS = frozenset({"From", "Subject"})
 _LITERAL_SUBJECT = re.compile(r"[ -~]{1,60}")
 
 _UTF8 = Charset("utf-8")
@@ -74,6 +82,20 @@ class MailIdentity:
     address: str
     reply_to: str
 
+    def for_client(self, brand: str | None) -> MailIdentity:
+        """Return the same under a client's brand: ``Harbour Inns support via Bright Agency``.
+
+        The address stays the agency's: nobody may send in the name of a client's own domain.
+        """
+        brand = one_line(brand or "", limit=MAX_BRAND)
+        if not brand or brand.casefold() == one_line(self.name).casefold():
+            return self
+        return replace(self, name=f"{brand} support via {self.name}")
+
+    def owns(self, address: str) -> bool:
+        """Tell whether ``address`` is our own: a client's mail to it would come back to us."""
+        return address.lower() in {self.address.lower(), self.reply_to.lower()}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
@@ -109,11 +131,13 @@ def compose(
     thread_id: str,
     written_at: datetime,
     is_automatic: bool,
+    unsubscribe_url: str | None = None,
 ) -> Mail:
     """Return the mail that carries ``letter``; the same arguments give the same bytes.
 
     ``header_id`` and ``thread_id`` are Message-IDs with their angle brackets. ``is_automatic`` says
-    that no person wrote it, which keeps automatic answers away. Raises ``MailRefused``.
+    that no person wrote it, which keeps automatic answers away. ``unsubscribe_url`` is for mail
+    that nobody has to take, such as a statement. Raises ``MailRefused``.
     """
     to = _checked_address(recipient)
     sender = _checked_address(identity.address)
@@ -126,9 +150,12 @@ def compose(
         "Message-ID": _checked_id(header_id),
         "In-Reply-To": _checked_id(thread_id),
         "References": _checked_id(thread_id),
+        LOOP_MARK: sender.rpartition("@")[2],
     }
     if is_automatic:
         headers |= {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+    if unsubscribe_url is not None:
+        headers |= _unsubscription(unsubscribe_url)
     try:
         message = _body(letter, header_id)
         for name, value in headers.items():
@@ -165,6 +192,16 @@ def _checked_id(header_id: str) -> str:
     return header_id
 
 
+def _unsubscription(url: str) -> dict[str, str]:
+    """Return the headers of RFC 2369, and of RFC 8058 where one click is safe: over https."""
+    if not _LINK.fullmatch(url):
+        raise MailRefused(f"{one_line(url, limit=80)!r} is no address to unsubscribe at")
+    headers = {"List-Unsubscribe": f"<{url}>"}
+    if url.startswith("https:"):
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return headers
+
+
 def _mailbox(name: str, address: str) -> str:
     quoted = one_line(name).replace("\\", "\\\\").replace('"', '\\"')
     plain = f'"{quoted}"'
@@ -195,6 +232,10 @@ def _guard(
     meant = sorted(name.lower() for name in (*headers, *body_headers))
     if sorted(name.lower() for name in parsed) != meant:
         raise MailRefused("a mail came out with other headers than were meant")
+    written = BytesParser(policy=compat32).parsebytes(content, headersonly=True)
+    for name, value in headers.items():
+        if name not in _TEXT_HEADERS and str(written[name]) != value:
+            raise MailRefused(f"a mail came out with another {name} than was meant")
     for name, address in zip(("From", "To"), addresses, strict=True):
         if [one.addr_spec for one in parsed[name].addresses] != [address]:
             raise MailRefused(f"a mail came out with another {name} address than was meant")

@@ -17,7 +17,7 @@ from tickets.clock import Clock
 from tickets.letter import Letter, LetterFailed, Letters, plain_letter
 from tickets.mail import Mail, MailIdentity, MailRefused, Sender, SendFailed, compose
 from tickets.rules.message import DeliveryOutcome, FailureReason
-from tickets.rules.notice import AUTOMATIC_NOTICES
+from tickets.rules.notice import AUTOMATIC_NOTICES, Audience
 from tickets.tables import MessageRow
 
 log = structlog.get_logger()
@@ -103,14 +103,20 @@ class MailChannel:
         return Attempt(DeliveryOutcome.DEFERRED, str(failure), failure.reason, RETRY_AFTER_FAULT)
 
     def _compose(self, message: MessageRow) -> Mail:
+        identity = self._identity
+        if message.audience is Audience.CLIENT:
+            if identity.owns(message.address):
+                raise MailRefused(f"{message.address} is our own address: it would answer itself")
+            identity = identity.for_client(_text(message.facts.get("brand_name")))
         return compose(
             self._letter(message),
-            identity=self._identity,
+            identity=identity,
             recipient=message.address,
             header_id=message.header_id,
             thread_id=message.thread_id,
             written_at=message.written_at,
             is_automatic=message.notice in AUTOMATIC_NOTICES,
+            unsubscribe_url=_text(message.facts.get("unsubscribe_url")),
         )
 
     def _letter(self, message: MessageRow) -> Letter:
@@ -120,3 +126,7 @@ class MailChannel:
             self.letters_failed += 1
             log.exception("delivery.letter_failed", message=message.header_id)
             return plain_letter(message.notice, message.audience, message.facts)
+
+
+def _text(fact: object) -> str | None:
+    return fact if isinstance(fact, str) else None

@@ -17,7 +17,13 @@ LETTERS = Letters()
 EVERY_LETTER = list(itertools.product(Notice, Audience))
 OF_TICKETS = [notice for notice in Notice if notice not in NOTICES_OF_NO_TICKET]
 INSTANT = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d [A-Z]+")
-OURS = ("/T-1042", "/sites", "/calendar", "/t/Ruz3Jm6WkQ2xVb8NnT4pYg", "/harbour-inns")
+WHAT_AND_WHEN = (
+    "Your website ‘Booking site’ is not answering. We first saw this on Mon 9 Mar 2026 09:04 GMT."
+)
+NEXT = (
+    "What happens next: one of us takes your ticket, and you hear from us who that is. "
+    "We also write as soon as the website works again. You do not need to do anything."
+)
 PAGES = ("status", "support")
 HOSTILE = '<img src=http://x.test> {{ 7*7 }} {% raise %} & "quoted" \x1b[2J'
 
@@ -63,13 +69,11 @@ def test_the_subject_does_not_say_the_client_twice() -> None:
 def test_a_client_reads_what_since_when_by_when_and_what_next() -> None:
     lines = write(Notice.DOWN).text.splitlines()
     assert lines[2:9] == [
-        "Your website ‘Booking site’ is not answering. "
-        "We first saw this on Mon 9 Mar 2026 09:04 GMT.",
+        WHAT_AND_WHEN,
         "",
         "We will answer by Mon 9 Mar 2026 10:04 GMT.",
         "",
-        "What happens next: one of us takes your ticket, and you hear from us who that is. "
-        "We also write as soon as the website works again. You do not need to do anything.",
+        NEXT,
         "",
         "Your ticket: https://care.quayside.example/t/Ruz3Jm6WkQ2xVb8NnT4pYg",
     ]
@@ -239,8 +243,10 @@ def test_the_technical_sentence_is_for_staff_alone(notice: Notice) -> None:
 def test_text_is_complete_and_html_says_the_same(notice: Notice, audience: Audience) -> None:
     letter = write(notice, audience)
     seen = shown(letter)
+    facts = SAMPLE_FACTS[notice]
+    links = [facts[name] for name in facts if name.endswith("_url") and facts[name]]
     for line in letter.text.splitlines():
-        if line.endswith(("/", *OURS)):  # a link: HTML has its words
+        if any(str(fact) in line for fact in links):  # a link: HTML has its words
             continue
         for said in re.split(r"^(?:Site|Client|Ticket): |(?<=\.) ", line):
             words = said.strip(" .:")
@@ -255,16 +261,8 @@ def test_html_is_small_and_fetches_nothing(notice: Notice, audience: Audience) -
     assert len(page.encode()) < MAX_HTML
     assert not re.search(r"<(img|script|link|iframe|object|form|svg)|url\(|@import|\bsrc=", page)
     addresses = set(re.findall(r'(?:href|action|background)="([^"]*)"', page))
-    assert addresses <= {
-        "https://booking.harbourinns.example/",
-        "https://desk.quayside.example/tickets/T-1042",
-        "https://desk.quayside.example/calendar",
-        "https://desk.quayside.example/sites",
-        "https://www.quayside.example/",
-        "https://care.quayside.example/t/Ruz3Jm6WkQ2xVb8NnT4pYg",
-        "https://care.quayside.example/status/harbour-inns",
-        "https://care.quayside.example/support/harbour-inns",
-    }
+    given = {fact for name, fact in SAMPLE_FACTS[notice].items() if name.endswith("_url")}
+    assert addresses <= given
 
 
 def test_letters_are_calm_and_print_no_relative_promise() -> None:

@@ -29,6 +29,7 @@ HUMAN = [
     "Reply-To",
     "Subject",
     "To",
+    "X-Fettle-Instance",
 ]
 INJECTIONS = [
     "Down\r\nBcc: evil@x.test",

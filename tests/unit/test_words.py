@@ -203,7 +203,7 @@ def test_support_around_the_clock() -> None:
 
 def test_a_week_is_described_in_runs_of_days_with_the_same_hours() -> None:
     nine, ten = parse_interval("09:00-17:00"), parse_interval("10:00-12:00")
-    week = {day: (nine,) for day in ("mon", "tue", "wed", "thu")} | {
+    week = dict.fromkeys(("mon", "tue", "wed", "thu"), (nine,)) | {
         "fri": (ten, parse_interval("13:00-17:00")),
         "sun": (ten,),
     }
