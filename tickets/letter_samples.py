@@ -189,6 +189,7 @@ SAMPLE_FACTS = MappingProxyType(
             "survivor_title": "Booking site is slow",
             "is_answered": False,
         },
+        Notice.NEW_LINK: _COMMON | {"expires_at": "2026-06-07T09:04:41+01:00"},
         Notice.ALLOWANCE: _COMMON
         | {
             "by": "Sam Okafor",

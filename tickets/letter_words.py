@@ -38,6 +38,7 @@ INSTANTS = frozenset(
         "next_word_by",
         "resume_at",
         "reopen_until",
+        "expires_at",
     }
 )
 """Facts that are instants, as ISO 8601."""

@@ -215,6 +215,7 @@ MAIL_KINDS = {
     Notice.ALLOWANCE: "report",
     Notice.ALERT: "opened",
     Notice.ALERT_ENDED: "recovered",
+    Notice.NEW_LINK: "reply",
 }
 """What the contract's label ``kind`` calls each notice."""
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from tickets import outbox
+from tickets import links, outbox
 from tickets.history import Actor
 from tickets.outbox import Recipient
 from tickets.policy import ClientProfile, Policy
 from tickets.promises import support_facts
+from tickets.rules.message import Channel
 from tickets.rules.notice import Audience, Notice
 from tickets.rules.status_access import StatusAccess
 from tickets.rules.ticket import MACHINE_SOURCES, reference
@@ -63,10 +64,23 @@ def tell_client(
     facts: Mapping[str, Any],
     actor: Actor,
     at: datetime,
+    linked: TicketRow | None = None,
 ) -> None:
-    """Write a message of the newest entry to each who hears of the ticket at its client."""
-    recipients = client_recipients(tx, policy, ticket)
-    tell(tx, policy, ticket, notice=notice, recipients=recipients, facts=facts, actor=actor, at=at)
+    """Write a message of the newest entry to each who hears of the ticket at its client.
+
+    Its link leads to ``linked``, if that is another ticket.
+    """
+    tell(
+        tx,
+        policy,
+        ticket,
+        notice=notice,
+        recipients=client_recipients(tx, policy, ticket),
+        facts=facts,
+        actor=actor,
+        at=at,
+        linked=linked,
+    )
 
 
 def tell_all(
@@ -84,7 +98,7 @@ def tell_all(
     tell(tx, policy, ticket, notice=notice, recipients=recipients, facts=facts, actor=actor, at=at)
 
 
-def tell(
+def tell(  # noqa: PLR0913  (what is told to whom, each by its name)
     tx: Session,
     policy: Policy,
     ticket: TicketRow,
@@ -94,8 +108,12 @@ def tell(
     facts: Mapping[str, Any],
     actor: Actor,
     at: datetime,
+    linked: TicketRow | None = None,
 ) -> None:
-    """Write the messages of the newest entry; the person who acts is not told."""
+    """Write the messages of the newest entry; the person who acts is not told.
+
+    Each mail to the client carries a link of its own to the ticket, or to ``linked``.
+    """
     name = reference(ticket.id or 0)
     common = {
         "reference": name,
@@ -114,15 +132,26 @@ def tell(
         **client_facts(policy, ticket.client),
     }
     own = (actor.address or "").lower()
+    goal = (linked or ticket).id or 0
     outbox.put(
         tx,
         ticket,
         notice=notice,
         recipients=[person for person in recipients if person.address.lower() != own],
         facts={**common, **facts},
+        own_facts=lambda person: _link_of(tx, policy, person, ticket_id=goal, at=at),
         domain=policy.mail_domain,
         at=at,
     )
+
+
+def _link_of(
+    tx: Session, policy: Policy, person: Recipient, *, ticket_id: int, at: datetime
+) -> dict[str, Any]:
+    if person.audience is not Audience.CLIENT or person.channel is not Channel.MAIL:
+        return {}
+    token = links.issue(tx, ticket_id, address=person.address, name=person.name, at=at)
+    return {"ticket_url": links.ticket_address(policy.base_url, token)}
 
 
 def client_facts(policy: Policy, client: str) -> dict[str, Any]:

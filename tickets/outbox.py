@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,6 +29,9 @@ from tickets.rules.notice import Audience, Notice, delivery_rank
 from tickets.rules.plain_text import several_lines
 from tickets.rules.ticket import Priority, reference
 from tickets.tables import DeliveryRow, MessageRow, TicketRow
+
+SECRET_FACTS = frozenset({"ticket_url", "action_url", "unsubscribe_url"})
+"""Facts that open something for whoever holds them: forgotten when a message needs them no more."""
 
 LEASE = timedelta(seconds=60)
 """How long a claimed message is held; a sender that dies leaves it to the next after this."""
@@ -69,10 +72,15 @@ def put(
     notice: Notice,
     recipients: Iterable[Recipient],
     facts: Mapping[str, Any],
+    own_facts: Callable[[Recipient], Mapping[str, Any]] | None = None,
     domain: str,
     at: datetime,
 ) -> None:
-    """Write one message per recipient for the ticket's newest entry; an address gets one only."""
+    """Write one message per recipient for the ticket's newest entry; an address gets one only.
+
+    ``own_facts`` returns what one recipient's message says beside ``facts``; it is asked once for
+    each message that is written.
+    """
     assert ticket.id is not None
     addresses: set[str] = set()
     for recipient in recipients:
@@ -80,6 +88,7 @@ def put(
         if address in addresses:
             continue
         addresses.add(address)
+        own = {} if own_facts is None else own_facts(recipient)
         tx.add(
             MessageRow(
                 ticket_id=ticket.id,
@@ -95,7 +104,7 @@ def put(
                 thread_id=ticket.root_message_id,
                 written_at=at,
                 not_before=at,
-                facts={name: _storable(fact) for name, fact in facts.items()},
+                facts={name: _storable(fact) for name, fact in {**facts, **own}.items()},
             )
         )
 
@@ -238,6 +247,7 @@ def settle(
     )
     if outcome is DeliveryOutcome.SENT:
         message.state, message.sent_at, message.last_failure = MessageState.SENT, now, None
+        forget_secrets(message)
     elif message.state is not MessageState.SENT:
         gives_up = now - message.written_at >= GIVE_UP_AFTER[message.priority]
         is_dead = outcome is DeliveryOutcome.REFUSED or gives_up
@@ -245,6 +255,11 @@ def settle(
         message.not_before = now + (retry_after or backoff(message.attempts))
         message.last_failure = answer[:500]
     return message
+
+
+def forget_secrets(message: MessageRow) -> None:
+    """Take the secret facts out of a message that will never be sent (again)."""
+    message.facts = {name: fact for name, fact in message.facts.items() if name not in SECRET_FACTS}
 
 
 def release(tx: Session, message_ids: Iterable[int]) -> None:

@@ -89,7 +89,16 @@ def merge(
         "survivor_title": survivor.title,
         "is_answered": ours.answered_at is not None,
     }
-    tell_client(tx, policy, ticket, notice=Notice.MERGED, facts=facts, actor=actor, at=at)
+    tell_client(
+        tx,
+        policy,
+        ticket,
+        notice=Notice.MERGED,
+        facts=facts,
+        actor=actor,
+        at=at,
+        linked=survivor,
+    )
     hears = {one.address.lower() for one in client_recipients(tx, policy, survivor)}
     for one in listeners:
         if one.address.lower() not in hears:

@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 
 from monitor.alert_tables import AlertRow
 from monitor.tables import SiteRow
+from tickets.link_tables import TicketLinkRow
 from tickets.tables import TicketRow
 from tickets.token_tables import TokenRow
 
@@ -14,6 +15,7 @@ from tickets.token_tables import TokenRow
 rows = {
     AlertRow.__tablename__,
     SiteRow.__tablename__,
+    TicketLinkRow.__tablename__,
     TicketRow.__tablename__,
     TokenRow.__tablename__,
 }

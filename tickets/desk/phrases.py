@@ -77,6 +77,7 @@ DEEDS = {
     Action.ABSORB: "merged a duplicate into the ticket",
     Action.LINK: "linked a ticket",
     Action.LOG_TIME: "logged time",
+    Action.REVOKE_LINKS: "revoked the client's links",
 }
 """What somebody did; the name of whoever it was comes before."""
 
@@ -90,6 +91,7 @@ BUTTONS = {
     Action.CLOSE: "Close",
     Action.WAIT: "Ask and wait",
     Action.LOG_TIME: "Log time",
+    Action.REVOKE_LINKS: "Revoke links",
     Action.ASSIGN: "Assign",
     Action.PRIORITY: "Change priority",
     Action.CATEGORY: "Change category",
@@ -119,6 +121,7 @@ SENDS = {
     Action.MERGE: "Merge and tell the client",
     Action.LINK: "Link the two",
     Action.LOG_TIME: "Log the time",
+    Action.REVOKE_LINKS: "Revoke the links",
 }
 """What the button of each form says."""
 
@@ -147,6 +150,7 @@ NOTICES = {
     Notice.CLIENT_REPLIED: "Client's reply",
     Notice.MERGED: "Merged",
     Notice.ALLOWANCE: "Allowance",
+    Notice.NEW_LINK: "New link",
 }
 
 MESSAGE_STATES = {

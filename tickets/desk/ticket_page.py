@@ -112,6 +112,7 @@ _VOICES = {
     Action.CLOSE: Voice.STAFF,
     Action.PRIORITY: Voice.STAFF,
     Action.LOG_TIME: Voice.STAFF,
+    Action.REVOKE_LINKS: Voice.STAFF,
 }
 
 

@@ -40,6 +40,7 @@ class Notice(StrEnum):
     ALLOWANCE = "allowance"
     ALERT = "alert"
     ALERT_ENDED = "alert_ended"
+    NEW_LINK = "new_link"
 
 
 AUTOMATIC_NOTICES = frozenset(
@@ -63,6 +64,7 @@ AUTOMATIC_NOTICES = frozenset(
         Notice.ALLOWANCE,
         Notice.ALERT,
         Notice.ALERT_ENDED,
+        Notice.NEW_LINK,
     }
 )
 """Notices that no person wrote: their mail says ``Auto-Submitted: auto-generated``."""

@@ -89,6 +89,7 @@ class Action(StrEnum):
     ABSORB = "absorb"
     LINK = "link"
     LOG_TIME = "log_time"
+    REVOKE_LINKS = "revoke_links"
 
 
 class LinkKind(StrEnum):
@@ -127,6 +128,7 @@ ACTIONS: Mapping[Action, frozenset[Status]] = MappingProxyType(
         Action.ABSORB: _NOT_CLOSED,
         Action.LINK: frozenset(Status),
         Action.LOG_TIME: frozenset(Status),
+        Action.REVOKE_LINKS: frozenset(Status),
     }
 )
 """Statuses from which each action is allowed."""
