@@ -64,6 +64,7 @@ MARKS = {
     Notice.ALLOWANCE: Mark("", "Allowance", "accent"),
     Notice.ALERT: Mark("", "Alert", "accent"),
     Notice.ALERT_ENDED: Mark("", "Alert ended", "accent"),
+    Notice.VERIFY: Mark("", "Please verify", "accent"),
     Notice.NEW_LINK: Mark("", "Your link", "accent"),
 }
 """The hues of states are kept for states of a site; what people do is in the accent."""

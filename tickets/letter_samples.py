@@ -213,6 +213,15 @@ SAMPLE_FACTS = MappingProxyType(
             "duration_seconds": 960.0,
             "is_outstanding": True,
         },
+        Notice.VERIFY: {
+            "client_name": "Harbour Inns",
+            "agency_name": "Quayside Studio",
+            "zone": "Europe/London",
+            "at": "2026-03-09T09:04:41+00:00",
+            "until": "2026-03-11T09:04:41+00:00",
+            "action": "Verify your address",
+            "action_url": "https://desk.quayside.example/support/harbour/verify/c2FtcGxlLW9ubHk",
+        },
     }
 )
 """Facts of one message for each notice, as ``tickets.actions`` writes them."""

@@ -67,6 +67,7 @@ _OPTIONAL = MappingProxyType(
         "support_hours": None,
         "is_relapse": False,
         "is_incident": False,
+        "is_unverified": False,
         "is_support_open": True,
         "resumes_at": None,
         "closed_for": None,

@@ -17,6 +17,7 @@ from tickets.addresses import canonical_mail_address
 from tickets.errors import Refused
 from tickets.history import Actor, describe
 from tickets.notices import client_recipients, tell
+from tickets.numbers import take_number
 from tickets.policy import ClientProfile, Policy, SiteName
 from tickets.promises import begin_promise, promise_facts
 from tickets.rules.evidence import Evidence
@@ -83,7 +84,8 @@ class Requester:
 class NewRequest:
     """What somebody asks for; ``client`` and ``site`` are slugs of the configuration.
 
-    ``key`` makes a form that is sent twice one ticket.
+    ``key`` makes a form that is sent twice one ticket. ``number`` was taken for it before (see
+    ``tickets.numbers``). ``is_unverified`` says that nobody has shown the address to be theirs.
     """
 
     client: str
@@ -95,6 +97,8 @@ class NewRequest:
     requester: Requester | None = None
     source: Source = Source.STAFF
     key: str | None = None
+    number: int | None = None
+    is_unverified: bool = False
 
 
 def open_ticket(
@@ -166,6 +170,7 @@ def open_request(
         return twin
     facts = promise_facts(policy, ticket, promise, at) | {
         "text": text,
+        "is_unverified": new.is_unverified,
         "closure": next_closure(policy.hours_of(ticket.client), at),
         "support_hours": describe_week(policy.hours_of(ticket.client)),
     }
@@ -198,6 +203,7 @@ def _request_row(policy: Policy, new: NewRequest, *, at: datetime) -> TicketRow:
         raise Refused(f"the source '{new.source}' is a machine's: it does not ask for anything")
     requester = None if new.requester is None else _checked_requester(new.requester)
     return TicketRow(
+        id=new.number,
         key=new.key,
         title=checked_line(new.title, field="title"),
         client=new.client,
@@ -269,9 +275,10 @@ def _begin(
     tx: Session, policy: Policy, ticket: TicketRow, *, text: str, actor: Actor, at: datetime
 ) -> PromiseRow:
     """Store the ticket with its promise and its first entry, which holds all that may move."""
+    if ticket.id is None:
+        ticket.id = take_number(tx)
     tx.add(ticket)
     tx.flush()
-    assert ticket.id is not None
     ticket.root_message_id = outbox.message_id(ticket.id, policy.mail_domain)
     promise = begin_promise(tx, policy, ticket, number=1, at=at)
     after: dict[str, Any] = describe(ticket, promise)

@@ -40,7 +40,9 @@ class Notice(StrEnum):
     ALLOWANCE = "allowance"
     ALERT = "alert"
     ALERT_ENDED = "alert_ended"
+    VERIFY = "verify"
     NEW_LINK = "new_link"
+    STATEMENT = "statement"
 
 
 AUTOMATIC_NOTICES = frozenset(
@@ -65,12 +67,16 @@ AUTOMATIC_NOTICES = frozenset(
         Notice.ALERT,
         Notice.ALERT_ENDED,
         Notice.NEW_LINK,
+        Notice.VERIFY,
+        Notice.STATEMENT,
     }
 )
 """Notices that no person wrote: their mail says ``Auto-Submitted: auto-generated``."""
 
-NOTICES_OF_NO_TICKET = frozenset({Notice.BLIND, Notice.SIGHTED, Notice.CALENDAR_ENDS})
-"""Notices to staff about ourselves, which belong to no ticket."""
+NOTICES_OF_NO_TICKET = frozenset(
+    {Notice.BLIND, Notice.SIGHTED, Notice.CALENDAR_ENDS, Notice.STATEMENT, Notice.VERIFY}
+)
+"""Notices that belong to no ticket: to staff about ourselves, and a client's statement."""
 
 _RANKS = {Priority.CRITICAL: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 
