@@ -30,9 +30,10 @@ from tickets.accounts import (
     hash_password,
     set_password,
 )
-from tickets.desk.sessions import REFRESH_HEADER, is_foreign, safe_next
+from tickets.desk.sessions import REFRESH_HEADER, safe_next
 from tickets.history import Actor
 from tickets.pages.forms import plain_text
+from tickets.pages.origin import is_foreign
 from tickets.pages.rendering import is_web_address
 from tickets.pages.throttle import Allowance, SignInThrottle, network_of
 from tickets.pages.watch import SiteState, SiteView

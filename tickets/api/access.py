@@ -17,8 +17,8 @@ from tickets import tokens
 from tickets.api.operations import Doing, Operation
 from tickets.api.problems import Rejected, rejected
 from tickets.clock import Clock
-from tickets.desk.sessions import address_of
 from tickets.errors import Unavailable
+from tickets.pages.origin import address_of
 from tickets.pages.throttle import Allowance, network_of
 from tickets.store import Store
 from tickets.tokens import PREFIX, TOUCH_EVERY, Caller

@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -23,6 +23,7 @@ from tickets.accounts import (
 )
 from tickets.desk.answers import Desk, remember
 from tickets.errors import Unavailable
+from tickets.pages.origin import address_of, is_foreign, split_url
 
 SECURE_COOKIE = "__Host-fettle-desk"
 """Name of the session's cookie where browsers reach us by https; bound to the very host."""
@@ -95,31 +96,6 @@ def refuse_foreign(desk: Desk, request: Request) -> None:
     )
 
 
-def is_foreign(request: Request, *, base_url: str) -> bool:
-    """Tell whether the browser says that another site's page made this request.
-
-    Browsers say so by themselves and pages cannot change it. A request that says nothing comes
-    from no browser of today; the form's token stands against it.
-    """
-    relation = request.headers.get("sec-fetch-site")
-    if relation is not None and relation not in {"same-origin", "none"}:
-        return True
-    origin = request.headers.get("origin")
-    if origin is None:
-        return False
-    if origin == "null":
-        return relation != "same-origin"
-    theirs, ours = _split(origin), urlsplit(base_url)
-    if theirs is None:
-        return True
-    if _origin(theirs) == _origin(ours):
-        return False
-    # Reached by another name, through a tunnel perhaps: the page and the form agree on it.
-    if ours.scheme == "https" and theirs.scheme != "https":
-        return True
-    return theirs.netloc.lower() != request.headers.get("host", "").lower()
-
-
 def refuse_wrong_form(me: SignedIn, fields: Mapping[str, str]) -> None:
     """Raise ``HTTPException`` 403 unless the form belongs to the session of ``me``."""
     if not hmac.compare_digest(fields.get("form_token", "").encode(), me.form_token.encode()):
@@ -137,7 +113,7 @@ def safe_next(text: str) -> str:
     is_path = text.startswith("/") and not text.startswith("//")
     if not is_path or "\\" in text or not text.isprintable() or " " in text or len(text) > 2000:
         return "/"
-    parts = _split(text)
+    parts = split_url(text)
     if parts is None or parts.scheme or parts.netloc:
         return "/"
     return quote(text, safe=_SAFE_IN_PATH + "#")
@@ -149,25 +125,5 @@ def sign_in_address(request: Request) -> str:
     return "/sign-in" if asked == "/" else f"/sign-in?next={quote(safe_next(asked), safe='')}"
 
 
-def address_of(request: Request) -> str:
-    """Return the network address that the request came from, as the server reports it."""
-    return request.client.host if request.client is not None else ""
-
-
 def _cookie_name(desk: Desk) -> str:
     return SECURE_COOKIE if desk.context.is_secure else PLAIN_COOKIE
-
-
-def _split(text: str) -> SplitResult | None:
-    try:
-        return urlsplit(text)
-    except ValueError:
-        return None
-
-
-def _origin(parts: SplitResult) -> tuple[str, str, int | None]:
-    default = {"http": 80, "https": 443}.get(parts.scheme)
-    try:
-        return parts.scheme, (parts.hostname or "").lower(), parts.port or default
-    except ValueError:
-        return parts.scheme, "", None

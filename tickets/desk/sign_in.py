@@ -21,7 +21,6 @@ from tickets.accounts import (
 )
 from tickets.desk.answers import KEPT_FIELDS, Desk, see_other
 from tickets.desk.sessions import (
-    address_of,
     find_reader,
     give_cookie,
     refuse_foreign,
@@ -33,6 +32,7 @@ from tickets.desk.sessions import (
 from tickets.desk.ticket_page import Draft, find_action, ticket_page
 from tickets.errors import NotFound
 from tickets.pages.forms import read_form
+from tickets.pages.origin import address_of
 
 _log = structlog.stdlib.get_logger()
 

@@ -11,7 +11,6 @@ from tickets.accounts import SignedIn
 from tickets.desk.answers import Desk, remember, see_other
 from tickets.desk.orders import Order, faults_of
 from tickets.desk.sessions import (
-    address_of,
     find_reader,
     refuse_foreign,
     refuse_wrong_form,
@@ -21,6 +20,7 @@ from tickets.desk.ticket_page import Draft, find_action, ticket_page
 from tickets.errors import Conflict, NotFound, Refused
 from tickets.history import ActionRefused, Actor
 from tickets.pages.forms import read_form, read_number
+from tickets.pages.origin import address_of
 from tickets.refusals import aattempt
 from tickets.rules.hours import OutOfReach
 from tickets.rules.staff import may_act
