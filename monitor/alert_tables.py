@@ -6,26 +6,13 @@ Rows carry no behaviour. Every instant is aware UTC. Each index is named for the
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field
 
+from monitor.rules.episode import AlertState
 from tickets.store import Instant, Json, Row, stored_enum
-
-
-class AlertState(StrEnum):
-    """How an episode of an alert stands.
-
-    ``gone`` is what its sender no longer lists though it never said that it ended; ``superseded``
-    is what a newer episode of the same alert has followed.
-    """
-
-    FIRING = "firing"
-    RESOLVED = "resolved"
-    GONE = "gone"
-    SUPERSEDED = "superseded"
 
 
 class AlertSourceRow(Row, table=True):

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import structlog
 
+from monitor.alerts.taking import sync_sources
 from monitor.settings import MonitoredClient, Settings
 from monitor.site_rows import sync_sites
 from monitor.sites import list_sites
@@ -192,6 +193,8 @@ def prepare_store(store: Store, settings: Settings, *, location: str, clock: Clo
     names = {client.slug: client.name for client in settings.clients}
     sites = [(site, names[site.client]) for site in list_sites(settings)]
     store.write(lambda tx: sync_sites(tx, sites, location=location, at=clock.now()))
+    sources = {source.name for source in settings.alerts.sources}
+    store.write(lambda tx: sync_sources(tx, sources, at=clock.now()))
     drifts = store.write(
         lambda tx: put_into_use(tx, policy, source=calendar_source(), at=clock.now())
     )

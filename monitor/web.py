@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
+from monitor.alerts.door import AlertContext, alert_routes
+from monitor.alerts.source import AlertSource
 from monitor.metrics import MetricsPage, ServiceFigures
 from monitor.queries import readiness
 from monitor.rules.site import Network
@@ -44,6 +46,7 @@ class Web:
     policy: Policy
     clock: Clock
     service: ServiceFigures
+    alert_sources: Sequence[AlertSource] = ()
 
 
 def create_app(web: Web) -> Starlette:
@@ -88,6 +91,9 @@ def create_app(web: Web) -> Starlette:
     api = ApiContext(
         store=web.store, policy=web.policy, clock=web.clock, version=web.service.version
     )
+    alerts = AlertContext(
+        store=web.store, policy=web.policy, clock=web.clock, sources=web.alert_sources
+    )
     portal = PortalContext(
         store=web.store, policy=web.policy, clock=web.clock, version=web.service.version
     )
@@ -96,6 +102,7 @@ def create_app(web: Web) -> Starlette:
             Route("/-/healthy", healthy),
             Route("/-/ready", ready),
             Route("/metrics", metrics),
+            *alert_routes(alerts),
             api_mount(api),
             *portal_routes(portal),
             Mount("/", desk_app(desk)),

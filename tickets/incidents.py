@@ -6,19 +6,33 @@ never resolves a ticket. Every function needs the open write transaction of its 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session
 
 from tickets.actions import reopen
 from tickets.errors import Conflict
-from tickets.history import MONITOR, SWEEP, get_ticket, record
+from tickets.history import MONITOR, SWEEP, Actor, get_ticket, record
 from tickets.notices import tell_all
 from tickets.policy import Policy
 from tickets.promises import promise_facts, promise_of
 from tickets.rules.notice import Notice
 from tickets.rules.ticket import Action, Category, Status, reference
 from tickets.tables import TicketRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Who sees an incident end, in which words, and which letter tells it."""
+
+    by: Actor
+    recovery: str
+    notice: Notice
+
+
+PROBES = Seen(by=MONITOR, recovery="The site answers well again", notice=Notice.RECOVERED)
+"""The probes, who see sites."""
 
 
 def recover(
@@ -30,20 +44,21 @@ def recover(
     until: datetime,
     is_told: bool,
     at: datetime,
+    seen: Seen = PROBES,
 ) -> TicketRow:
-    """Record that the probes see the site well again; the ticket stays with the people.
+    """Record that what was wrong is well again; the ticket stays with the people.
 
     ``since`` and ``until`` bound the incident. If ``is_told``, contacts hear of it, and the
-    assignee or else duty.
+    assignee or else duty. ``seen`` is who saw it.
     """
     ticket = get_ticket(tx, reference(ticket_id))
     record(
         tx,
         ticket,
         action=Action.RECOVER,
-        actor=MONITOR,
+        actor=seen.by,
         at=at,
-        text="The site answers well again",
+        text=seen.recovery,
         columns={"recovered_at": at},
     )
     if not is_told:
@@ -52,21 +67,27 @@ def recover(
         tx,
         policy,
         ticket,
-        notice=Notice.RECOVERED,
+        notice=seen.notice,
         facts={
             "since": since.isoformat(),
             "until": until.isoformat(),
             "duration_seconds": max((until - since).total_seconds(), 0.0),
             "is_outstanding": ticket.status not in {Status.RESOLVED, Status.CLOSED},
         },
-        actor=MONITOR,
+        actor=seen.by,
         at=at,
     )
     return ticket
 
 
 def relapse(
-    tx: Session, policy: Policy, ticket_id: int, *, message: str, at: datetime
+    tx: Session,
+    policy: Policy,
+    ticket_id: int,
+    *,
+    message: str,
+    at: datetime,
+    seen: Seen = PROBES,
 ) -> TicketRow:
     """Record that the same incident goes on: no new ticket and no mail.
 
@@ -76,14 +97,14 @@ def relapse(
     ticket = get_ticket(tx, reference(ticket_id))
     if ticket.status is Status.RESOLVED:
         reason = f"It happens again: {message}"
-        return reopen(tx, policy, reference(ticket_id), reason=reason, actor=MONITOR, at=at)
+        return reopen(tx, policy, reference(ticket_id), reason=reason, actor=seen.by, at=at)
     if ticket.status is Status.CLOSED:
         raise Conflict(f"{reference(ticket_id)} is closed and cannot take up a relapse")
     record(
         tx,
         ticket,
         action=Action.RELAPSE,
-        actor=MONITOR,
+        actor=seen.by,
         at=at,
         text=message,
         columns={"recovered_at": None},

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from platform import python_version
 
+from monitor.alerts.source import list_sources
 from monitor.jobs import Jobs
 from monitor.metrics import ServiceFigures
 from monitor.roles.delivery import delivery_parts
@@ -38,7 +39,15 @@ class DeskRole:
             reloaded_at=clock.now(),
             runs=jobs.runs,
         )
-        app = create_app(Web(store=store, policy=policy, clock=clock, service=service))
+        app = create_app(
+            Web(
+                store=store,
+                policy=policy,
+                clock=clock,
+                service=service,
+                alert_sources=list_sources(settings),
+            )
+        )
         listen = settings.web.listen
         try:
             await run_together(

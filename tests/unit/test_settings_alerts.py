@@ -65,8 +65,7 @@ def test_a_source_is_read_and_its_token_shown_to_nobody(tmp_path: Path) -> None:
             "5: alerts.sources[0]: has a reconcile_url, which is for",
         ),
         (
-            f"name: a, kind: alertmanager, token: {TOKEN}, "
-            "reconcile_url: 'http://127.0.0.1:9093/api/v2/alerts'",
+            f"name: a, kind: alertmanager, token: {TOKEN}, reconcile_url: 'http://a/api/v2/alerts'",
             "5: alerts.sources[0].reconcile_url: ends in a path of the API",
         ),
         (
