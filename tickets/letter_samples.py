@@ -1,13 +1,10 @@
-"""Every letter filled with sample facts: to look at, and to prove at start that each one works."""
+"""Sample facts of every notice, as ``tickets.actions`` and its kind write them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from types import MappingProxyType
 
-from tickets.letter import Letter, Letters
-from tickets.rules.notice import Audience, Notice
+from tickets.rules.notice import Notice
 
 _COMMON: dict[str, object] = {
     "reference": "T-1042",
@@ -225,23 +222,3 @@ SAMPLE_FACTS = MappingProxyType(
     }
 )
 """Facts of one message for each notice, as ``tickets.actions`` writes them."""
-
-
-@dataclass(frozen=True, slots=True)
-class SampleLetter:
-    """One letter as it would go out."""
-
-    notice: Notice
-    audience: Audience
-    letter: Letter
-
-
-def preview_letters(letters: Letters) -> Iterator[SampleLetter]:
-    """Yield every notice for every audience with sample facts.
-
-    Raises ``LetterFailed`` at the first letter that cannot be written.
-    """
-    for notice in Notice:
-        for audience in Audience:
-            letter = letters.write(notice, audience, SAMPLE_FACTS[notice])
-            yield SampleLetter(notice, audience, letter)

@@ -31,8 +31,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tickets.rules.notice import Notice
 
-OWN_CALLS = 5_000
-"""Calls, includes and blocks that one letter of an agency's own may make."""
+OWN_CALLS = 2_000
+"""Calls that one part of a letter of an agency's own may make."""
+
+OWN_INCLUDES = 100
+"""Templates that one part of a letter of an agency's own may be made of."""
 
 OWN_BYTES = 64_000
 """Largest template of an agency's own."""
@@ -40,8 +43,21 @@ OWN_BYTES = 64_000
 OWN_TEXT = 200_000
 """Longest text that an agency's own templates may make of one letter, in characters."""
 
-PARTS = ("layout.txt", "layout.html", "passage.txt", "passage.html", "deadline.txt", "resume.txt")
+PARTS = (
+    "layout.txt",
+    "layout.html",
+    "passage.txt",
+    "passage.html",
+    "deadline.txt",
+    "resume.txt",
+    "answer.txt",
+)
 """Templates that all letters share."""
+
+NAMES = frozenset(
+    {*PARTS, *(f"{notice}/{part}" for notice in Notice for part in ("subject.txt", "body.txt"))}
+)
+"""Every template there may be."""
 
 _FAULTS = (
     TemplateError,
@@ -112,8 +128,11 @@ class Templates:
 
     def compile(self, name: str) -> None:
         """Compile the template ``name``, which may be used by no letter; raises the same."""
+        environment = self._html if name.endswith(".html") else self._text
         try:
-            (self._html if name.endswith(".html") else self._text).get_template(name)
+            if isinstance(environment, _Sandbox):
+                environment.begin()
+            environment.get_template(name)
         except _FAULTS as error:
             raise self._failed(error) from error
 
@@ -122,11 +141,13 @@ class Templates:
             environment.begin()
         made: list[str] = []
         length = 0
-        for piece in environment.get_template(name).generate(words):
+        template = environment.get_template(name)
+        for piece in template.generate(words):
             made.append(piece)
             length += len(piece)
             if self._folder is not None and length > OWN_TEXT:
-                raise SecurityError(f"it makes more than {OWN_TEXT:,} characters")
+                message = f"it makes more than {OWN_TEXT:,} characters"
+                raise TemplateFailed(message, file=template.filename)
         return "".join(made)
 
     def _failed(self, error: BaseException) -> TemplateFailed:
@@ -189,28 +210,24 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         self._spent = local()
 
     def begin(self) -> None:
-        """Begin a letter with its whole budget; each thread has its own."""
-        self._spent.calls = 0
-
-    def spend(self) -> None:
-        """Count a call; raises ``SecurityError`` beyond the budget."""
-        self._spent.calls = getattr(self._spent, "calls", 0) + 1
-        if self._spent.calls > OWN_CALLS:
-            raise SecurityError(f"it makes more than {OWN_CALLS:,} calls and includes")
+        """Begin a part of a letter with its whole budget; each thread has its own."""
+        self._spent.calls = self._spent.includes = 0
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call ``obj`` within the budget."""
-        self.spend()
+        self._spent.calls += 1
+        if self._spent.calls > OWN_CALLS:
+            raise SecurityError(f"it makes more than {OWN_CALLS:,} calls")
         return super().call(context, obj, *args, **kwargs)
 
     def get_template(self, name: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return a template within the budget: an include counts as a call."""
-        self.spend()
+        """Return a template within the budget."""
+        self._count_include()
         return super().get_template(name, *args, **kwargs)
 
     def select_template(self, names: Any, *args: Any, **kwargs: Any) -> Any:
         """Return one of several templates within the budget."""
-        self.spend()
+        self._count_include()
         return super().select_template(names, *args, **kwargs)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -237,6 +254,11 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         if callable(value) and isinstance(obj, str | bytes | list | tuple | dict):
             return attr in _METHODS
         return super().is_safe_attribute(obj, attr, value)
+
+    def _count_include(self) -> None:
+        self._spent.includes = getattr(self._spent, "includes", 0) + 1
+        if self._spent.includes > OWN_INCLUDES:
+            raise SecurityError(f"it includes more than {OWN_INCLUDES} templates, or itself")
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)

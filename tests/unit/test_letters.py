@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tickets.letter import MAX_HTML, Letter, LetterFailed, Letters, plain_letter
-from tickets.letter_samples import SAMPLE_FACTS, preview_letters
+from tickets.letter_preview import Scene, preview_letters
+from tickets.letter_samples import SAMPLE_FACTS
 from tickets.rules.notice import NOTICES_OF_NO_TICKET, Audience, Notice
 
 LETTERS = Letters()
@@ -349,4 +350,10 @@ def test_the_plain_letter_needs_no_fact_at_all(notice: Notice, audience: Audienc
 
 
 def test_every_notice_is_previewed_for_every_audience() -> None:
-    assert [(s.notice, s.audience) for s in preview_letters(LETTERS)] == EVERY_LETTER
+    samples = list(preview_letters(LETTERS))
+    open_now = [(s.notice, s.audience) for s in samples if s.scene is Scene.IN_HOURS]
+    assert open_now == EVERY_LETTER
+    scenes = [s.scene for s in samples if (s.notice, s.audience) == (Notice.DOWN, "client")]
+    assert scenes == list(Scene)
+    assert "resumes on Mon 9 Mar 2026 09:00 GMT" in samples[1].letter.text
+    assert "(Christmas closure) and resumes on Mon 4 Jan 2027" in samples[2].letter.text
