@@ -88,7 +88,7 @@ def put(
         if address in addresses:
             continue
         addresses.add(address)
-        own = {} if own_facts is None else own_facts(recipient)
+        own: Mapping[str, Any] = {} if own_facts is None else own_facts(recipient)
         tx.add(
             MessageRow(
                 ticket_id=ticket.id,
