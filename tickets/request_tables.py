@@ -63,11 +63,12 @@ class FormRequestRow(Row, table=True):
 
 
 class FormFileRow(Row, table=True):
-    """A file that came with a request, kept until there is a ticket to attach it to."""
+    """A checked file that came with a request, kept until there is a ticket to attach it to."""
 
     request_id: int = Field(primary_key=True, foreign_key="form_request.id")
     place: int = Field(primary_key=True)
     name: str
+    media_type: str
     content: bytes
 
 

@@ -7,8 +7,8 @@ request is opened by its own button, once. Functions need the open transaction o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -17,17 +17,13 @@ from tickets.errors import Conflict
 from tickets.policy import Policy
 from tickets.promises import promise_of
 from tickets.request_tables import FormFileRow, FormRequestRow
-from tickets.requests import (
-    FORGOTTEN_AFTER,
-    Receipt,
-    finish,
-    hashed,
-    lock_request,
-    open_for,
-    receipt_of,
-)
+from tickets.requests import Receipt, hashed, receipt_of
 from tickets.rules.request import UNFINISHED, RequestState
+from tickets.settling import finish, lock_request, open_for
 from tickets.tables import TicketRow
+
+FORGOTTEN_AFTER = timedelta(days=7)
+"""When, after its link expired, a request loses its address and its receipt page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +71,10 @@ def claim_request(
     request that is not there (any more).
     """
     row = _get_claimable(tx, token, request_id, at=at)
-    if row.state is RequestState.OPENED:
-        return receipt_of(row)
-    row.verified_at = at
-    ticket = open_for(tx, policy, row, at=at)
-    row.sent_at, row.respond_by = at, promise_of(tx, ticket).respond_by
-    return receipt_of(row)
+    if row.state is not RequestState.OPENED:
+        row.verified_at = at
+        open_for(tx, policy, row, at=at)
+    return _receipt(tx, row)
 
 
 def decline_request(tx: Session, *, token: str, request_id: int, at: datetime) -> None:
@@ -163,9 +157,18 @@ def _claimable(tx: Session, row: FormRequestRow) -> Claimable:
     content = row.content or {}
     files = select(sa.func.count()).where(col(FormFileRow.request_id) == row.id)
     return Claimable(
-        receipt=receipt_of(row),
+        receipt=_receipt(tx, row),
         title=str(content.get("title", "")),
         text=str(content.get("text", "")),
         state=row.state,
         files=tx.exec(files).one(),
     )
+
+
+def _receipt(tx: Session, row: FormRequestRow) -> Receipt:
+    """Return the receipt with the ticket's own deadline; who sent it is not told that it moved."""
+    receipt = receipt_of(row)
+    if row.ticket_id is None:
+        return receipt
+    promise = promise_of(tx, tx.get_one(TicketRow, row.ticket_id))
+    return replace(receipt, sent_at=promise.started_at, respond_by=promise.respond_by)
