@@ -53,6 +53,7 @@ def check_config(
     try:
         settings = load(path, environ=environ, reads_files=True)
         _check_channels(settings, path=path, environ=environ)
+        _check_letters(settings)
         report = describe_settings(settings, path=path, now=now)
         report = "\n".join([report, *compare(settings)])
     except Misconfigured as error:
@@ -85,6 +86,20 @@ def _check_channels(settings: Settings, *, path: Path, environ: Mapping[str, str
             node = None if node is None else node.child(key)
         if message is not None and node is not None:
             faults.append(node.fault(message))
+    if faults:
+        raise Misconfigured(faults)
+
+
+def _check_letters(settings: Settings) -> None:
+    """Raise ``Misconfigured`` with every fault in the agency's own letters, at its own place."""
+    if settings.mail.letters is None:
+        return
+    from tickets.letter_preview import find_faults
+
+    faults = [
+        Fault(file=fault.file, line=fault.line, key="", message=fault.message)
+        for fault in find_faults(Path(settings.mail.letters))
+    ]
     if faults:
         raise Misconfigured(faults)
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from monitor.blindness import sweep_silent
 from monitor.jobs import Jobs
 from monitor.readings.keeping import Retention, keep_readings
+from monitor.roles.letters import LetterWatch, letters_folder
 from monitor.service import Part, build_policy, run_together
 from monitor.settings import Settings
 from tickets.channels import PushChannel
 from tickets.clock import Clock
 from tickets.delivery import Delivery
+from tickets.letter import Letters
 from tickets.mail import MailIdentity
 from tickets.mail_channel import MailChannel
 from tickets.rules.escalation import StaffChannel
@@ -57,10 +59,12 @@ def delivery_parts(
 ) -> Sequence[Part]:
     """Return delivery and ``jobs``, with the sweep among them, as parts that run until stopped."""
     policy = build_policy(settings, clock=clock)
-    delivery = Delivery(
-        store, channel=_mail_channel(settings, clock=clock), clock=clock, holder=holder
-    )
-    push = _push_channel(settings)
+    folder = letters_folder(settings)
+    letters = Letters(folder)
+    watch = LetterWatch(letters, folder=folder, jobs=jobs)
+    mail = _mail_channel(settings, letters=letters, clock=clock)
+    delivery = Delivery(store, channel=mail, clock=clock, holder=holder)
+    push = _push_channel(settings, letters=letters)
     push_delivery = Delivery(store, channel=push, carries=Channel.PUSH, clock=clock, holder=holder)
 
     async def push_until(stop: asyncio.Event) -> None:
@@ -70,6 +74,7 @@ def delivery_parts(
             push.close()
 
     async def pass_over() -> None:
+        watch.count([mail, push])
         await store.awrite(lambda tx: sweep_silent(tx, policy, now=clock.now()))
         failed = await sweep(store, policy, now=clock.now())
         if failed:
@@ -82,13 +87,13 @@ def delivery_parts(
 
     jobs.every(SWEEP_SECONDS, "sweep", pass_over)
     jobs.every(KEEP_SECONDS, "readings", keep)
-    return delivery.run, push_until, jobs.run
+    return delivery.run, push_until, watch.run, jobs.run
 
 
-def _push_channel(settings: Settings) -> PushChannel:
+def _push_channel(settings: Settings, *, letters: Letters) -> PushChannel:
     channels = settings.staff_channels
     services = [service for each in StaffChannel for _, service in channels.push_services(each)]
-    return PushChannel(services, app_name=settings.agency.name)
+    return PushChannel(services, app_name=settings.agency.name, letters=letters)
 
 
 def _retention(settings: Settings) -> Retention:
@@ -96,15 +101,29 @@ def _retention(settings: Settings) -> Retention:
     return Retention(fine=kept.keep_fine, hourly=kept.keep_hourly, daily=kept.keep_daily)
 
 
-def _mail_channel(settings: Settings, *, clock: Clock) -> MailChannel:
-    agency, mail = settings.agency, settings.mail
-    server = MailServer(
+def _mail_channel(settings: Settings, *, letters: Letters, clock: Clock) -> MailChannel:
+    return MailChannel(
+        SmtpSender(mail_server(settings)),
+        identity=mail_identity(settings),
+        clock=clock,
+        letters=letters,
+    )
+
+
+def mail_server(settings: Settings) -> MailServer:
+    """Return the mail server that the settings name."""
+    mail = settings.mail
+    return MailServer(
         host=mail.host,
         port=mail.port,
         security=mail.security,
-        hello_name=agency.mail_from.rpartition("@")[2],
+        hello_name=settings.agency.mail_from.rpartition("@")[2],
         username=mail.username,
         password=mail.password.get_secret_value() if mail.password else None,
     )
-    identity = MailIdentity(name=agency.name, address=agency.mail_from, reply_to=agency.reply_to)
-    return MailChannel(SmtpSender(server), identity=identity, clock=clock)
+
+
+def mail_identity(settings: Settings) -> MailIdentity:
+    """Return from whom mails come."""
+    agency = settings.agency
+    return MailIdentity(name=agency.name, address=agency.mail_from, reply_to=agency.reply_to)

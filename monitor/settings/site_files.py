@@ -1,13 +1,15 @@
-"""Are the certificate files that sites name of use? Asked by check-config only.
+"""Are the files that the settings name of use? Asked by check-config only.
 
-A file that is missing must not keep the service from starting, for it concerns one site: that site
-is unknown until the file is there. So this is no contradiction of the settings.
+A file that is missing must not keep the service from starting. Without a certificate one site is
+unknown until it is there, and without an agency's own letters ours go out. So this is no
+contradiction of the settings.
 """
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from pathlib import Path as Folder
 
 from monitor.settings import Settings
 from monitor.settings.conflicts import Conflict, Path, list_placed_sites
@@ -17,6 +19,9 @@ from tickets.addresses import shown
 
 def find_unusable_files(settings: Settings) -> Iterator[Conflict]:
     """Yield a conflict for each file that cannot be read or is not what it should be."""
+    letters = settings.mail.letters
+    if letters is not None and not Folder(letters).is_dir():
+        yield Conflict(("mail", "letters"), f"{shown(letters)} is no folder")
     for path, site in list_placed_sites(settings):
         if site.ca_file is not None:
             fault = _authorities_fault(site.ca_file)

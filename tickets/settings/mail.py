@@ -51,6 +51,13 @@ class MailSettings(Section):
         "or FETTLE_MAIL__PASSWORD.",
     )
 
+    letters: Line | None = Field(
+        default=None,
+        description="Folder of the agency's own letters, which stand before the built-in ones; "
+        "docs/mails.md says how. A name without a leading / counts from the folder in which Fettle "
+        "is started.",
+    )
+
     @field_validator("password")
     @classmethod
     def _is_whole(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
