@@ -75,6 +75,7 @@ def build_policy(settings: Settings, *, clock: Clock) -> Policy:
     return Policy(
         agency_name=agency.name,
         agency_url=agency.url,
+        reply_to=agency.reply_to,
         zone=agency.zone,
         mail_domain=agency.mail_from.rpartition("@")[2],
         base_url=settings.web.base_url,

@@ -79,7 +79,8 @@ class Policy:
     ``hours`` and ``targets`` are the agency's; ``promises`` holds those of clients that have their
     own, so ask ``hours_of`` and ``targets_of`` wherever a client is known. ``update_every`` is
     support time between words to the client on an open critical ticket. ``escalation`` says who is
-    told while a promise runs out. ``mail_domain`` is the domain of our Message-IDs.
+    told while a promise runs out. ``mail_domain`` is the domain of our Message-IDs, ``reply_to`` the
+    address to which clients write.
     """
 
     agency_name: str
@@ -96,6 +97,7 @@ class Policy:
     duty: tuple[Recipient, ...] = ()
     lead: tuple[Recipient, ...] = ()
     agency_url: str | None = None
+    reply_to: str | None = None
     contacts: Mapping[str, ClientContacts] = field(
         default_factory=lambda: MappingProxyType[str, ClientContacts]({})
     )
