@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock upgrade fmt lint lint-style lint-types lint-imports lint-names test faults bench run demo check clean
+.PHONY: help setup lock upgrade fmt lint lint-style lint-types lint-imports lint-names test faults bench dashboards run demo check clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)$$/make \1|\2/p' Makefile | \
@@ -61,6 +61,9 @@ faults: $(READY) ## stage our own faults on the real service: a quarter of an ho
 
 bench: $(READY) ## measure; no part of the tests
 	$(BIN)/python -m pytest tests/bench --override-ini=python_files='bench_*.py' -p no:randomly --timeout=0 --capture=no
+
+dashboards: $(READY) ## write the boards for Grafana anew; a test compares them
+	$(BIN)/python -m dashboards.build
 
 run: $(READY) ## start the service with config/fettle.yml
 	$(BIN)/fettle run

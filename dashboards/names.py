@@ -39,6 +39,8 @@ AWAITED: Mapping[str, frozenset[str]] = {
     "fettle_http_request_duration_seconds_bucket": frozenset({"method", "route", "le"}),
     "fettle_ticket_response_support_seconds_bucket": frozenset({"priority", "le"}),
     "fettle_ticket_response_support_seconds_count": frozenset({"priority"}),
+    "process_resident_memory_bytes": frozenset({"process"}),
+    "process_cpu_seconds_total": frozenset({"process"}),
     "fettle_email_delivery_seconds_bucket": frozenset({"kind", "le"}),
 }
 """Names of the contract that the service does not export yet."""
@@ -46,7 +48,7 @@ AWAITED: Mapping[str, frozenset[str]] = {
 _ON_ALL = frozenset({"job", "instance"})
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SELECTOR = re.compile(
-    r"(?<![\w:.$])(?P<name>(?:fettle|probe|process|python|scrape)_\w+|up|\w+:\w+:\w+)\b"
+    r"(?<![\w:.$])(?P<name>(?:fettle|probe|process|scrape)_\w+|up|\w+:\w+:\w+)\b"
     r"(?:\{(?P<matchers>[^}]*)\})?"
 )
 _LABEL = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)")
