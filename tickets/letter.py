@@ -66,6 +66,7 @@ MARKS = {
     Notice.ALERT_ENDED: Mark("", "Alert ended", "accent"),
     Notice.VERIFY: Mark("", "Please verify", "accent"),
     Notice.NEW_LINK: Mark("", "Your link", "accent"),
+    Notice.STATEMENT: Mark("", "Statement", "accent"),
 }
 """The hues of states are kept for states of a site; what people do is in the accent."""
 

@@ -39,6 +39,7 @@ INSTANTS = frozenset(
         "resume_at",
         "reopen_until",
         "expires_at",
+        "link_until",
     }
 )
 """Facts that are instants, as ISO 8601."""

@@ -8,6 +8,8 @@ from sqlmodel import SQLModel
 from monitor.alert_tables import AlertRow
 from monitor.tables import SiteRow
 from tickets.link_tables import TicketLinkRow
+from tickets.request_tables import FormRequestRow
+from tickets.statement_tables import StatementRow
 from tickets.tables import TicketRow
 from tickets.token_tables import TokenRow
 
@@ -16,6 +18,8 @@ rows = {
     AlertRow.__tablename__,
     SiteRow.__tablename__,
     TicketLinkRow.__tablename__,
+    StatementRow.__tablename__,
+    FormRequestRow.__tablename__,
     TicketRow.__tablename__,
     TokenRow.__tablename__,
 }

@@ -46,7 +46,7 @@ def _promise(
     is_broken = kept is Kept.BROKEN
     return PromiseFigures(
         reference=reference(row.ticket_id),
-        title=ticket.title,
+        title=ticket.title.removeprefix(f"{ticket.client_name}: "),
         priority=ticket.priority,
         is_reopened=row.number > 1,
         started_at=row.started_at,
