@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from monitor.alerts.door import AlertContext, alert_routes
 from monitor.alerts.source import AlertSource
-from monitor.metrics import MetricsPage, ServiceFigures
+from monitor.http_metrics import CountRequests, Requests
+from monitor.metrics import KEPT_SECONDS, MetricsPage
 from monitor.queries import readiness
 from monitor.rules.site import Network
+from monitor.service_metrics import ServiceFigures
 from monitor.store_watch import StoreWatch
 from tickets.api.app import ApiContext, api_mount
 from tickets.calendars import ends_soon
@@ -46,13 +50,20 @@ class Web:
     policy: Policy
     clock: Clock
     service: ServiceFigures
+    metrics_kept: timedelta = timedelta(seconds=KEPT_SECONDS)
     alert_sources: Sequence[AlertSource] = ()
 
 
 def create_app(web: Web) -> Starlette:
     """Return the application; it opens nothing by itself."""
+    requests = Requests()
     metrics_page = MetricsPage(
-        web.store, web.clock, policy=lambda: web.policy, service=lambda: web.service
+        web.store,
+        web.clock,
+        policy=lambda: web.policy,
+        service=lambda: web.service,
+        requests=requests,
+        kept=web.metrics_kept,
     )
 
     async def healthy(_request: Request) -> Response:
@@ -76,16 +87,19 @@ def create_app(web: Web) -> Starlette:
     async def metrics(request: Request) -> Response:
         accept = request.headers.get("accept", "")
         try:
-            page, content_type = await metrics_page.get(accept)
+            pieces, content_type = await metrics_page.get(accept)
         except Unavailable as error:
             return PlainTextResponse(f"{error}\n", status_code=503)
-        return Response(page, headers={"content-type": content_type})
+        length = str(sum(map(len, pieces)))
+        headers = {"content-type": content_type, "content-length": length}
+        return StreamingResponse(_each(pieces), headers=headers)
 
+    watch = StoreWatch(web.clock, web.policy.zone)
     desk = DeskContext(
         store=web.store,
         policy=web.policy,
         clock=web.clock,
-        watch=StoreWatch(web.clock, web.policy.zone),
+        watch=watch,
         version=web.service.version,
     )
     api = ApiContext(
@@ -95,19 +109,29 @@ def create_app(web: Web) -> Starlette:
         store=web.store, policy=web.policy, clock=web.clock, sources=web.alert_sources
     )
     portal = PortalContext(
-        store=web.store, policy=web.policy, clock=web.clock, version=web.service.version
+        store=web.store,
+        policy=web.policy,
+        clock=web.clock,
+        watch=watch,
+        version=web.service.version,
     )
-    return Starlette(
-        routes=[
-            Route("/-/healthy", healthy),
-            Route("/-/ready", ready),
-            Route("/metrics", metrics),
-            *alert_routes(alerts),
-            api_mount(api),
-            *portal_routes(portal),
-            Mount("/", desk_app(desk)),
-        ]
-    )
+    routes = [
+        Route("/-/healthy", healthy),
+        Route("/-/ready", ready),
+        Route("/metrics", metrics),
+        *alert_routes(alerts),
+        api_mount(api),
+        *portal_routes(portal),
+        Mount("/", desk_app(desk)),
+    ]
+    counting = Middleware(CountRequests, routes=routes, requests=requests, clock=web.clock)
+    return Starlette(routes=routes, middleware=[counting])
+
+
+async def _each(pieces: Sequence[bytes]) -> AsyncGenerator[bytes]:
+    """Hand out a large page piece by piece, as fast as it is taken."""
+    for piece in pieces:
+        yield piece
 
 
 class _Server(uvicorn.Server):

@@ -57,3 +57,13 @@ def store(store_url: str) -> Iterator[Store]:
     store = Store(store_url)
     yield store
     store.close()
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Store]:
+    """A fresh store on SQLite, for what has nothing to do with the database."""
+    path = tmp_path / "fettle.db"
+    shutil.copy(migrated_sqlite, path)
+    store = Store(f"sqlite:///{path}")
+    yield store
+    store.close()

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 
 from tests.builders import a_policy
 from tests.clocks import FakeClock
+from tests.desk import FakeWatch
 from tickets.policy import Branding, Policy
 from tickets.portal.app import portal_routes
 from tickets.portal.context import PortalContext
@@ -24,11 +25,19 @@ def branded(policy: Policy, branding: Branding = HARBOUR) -> Policy:
 
 
 def portal_browser(
-    store: Store, clock: FakeClock, policy: Policy | None = None
+    store: Store,
+    clock: FakeClock,
+    policy: Policy | None = None,
+    *,
+    watch: FakeWatch | None = None,
 ) -> httpx.AsyncClient:
     """Return a browser before a portal of ``policy``, by default that of Harbour Inns."""
     context = PortalContext(
-        store=store, policy=policy or branded(a_policy()), clock=clock, version="1"
+        store=store,
+        policy=policy or branded(a_policy()),
+        clock=clock,
+        watch=watch or FakeWatch(),
+        version="1",
     )
     transport = httpx.ASGITransport(Starlette(routes=[*portal_routes(context)]))
     return httpx.AsyncClient(transport=transport, base_url="http://desk.agency.test")

@@ -34,7 +34,7 @@ class Portal:
         context = self.context
         common: dict[str, object] = {
             "face": face,
-            "words": Words(context.policy, context.clock.now()),
+            "words": self.words(),
             "policy": context.policy,
             "version": context.version,
         }
@@ -43,6 +43,10 @@ class Portal:
         if face is not None:
             response.headers.setdefault("Content-Security-Policy", face.content_policy)
         return response
+
+    def words(self) -> Words:
+        """Return instants and durations in words, as of now."""
+        return Words(self.context.policy, self.context.clock.now())
 
     def text(self, name: str, **facts: object) -> str:
         """Return what template ``name`` makes of ``facts``, for answers that are no page."""

@@ -15,6 +15,7 @@ from tickets.pages.faults import fault_handlers
 from tickets.pages.headers import SecurityHeaders
 from tickets.portal.answers import Portal
 from tickets.portal.context import PortalContext
+from tickets.portal.status_page import status_routes
 from tickets.rules.colour import darker, readable_on
 
 DARK_GROUND = "#171512"
@@ -26,6 +27,7 @@ def portal_routes(context: PortalContext) -> Sequence[BaseRoute]:
     portal = Portal(context)
     pages = [
         Route("/brand/{client}.css", partial(show_brand, portal)),
+        *status_routes(portal),
     ]
     app = Starlette(
         routes=pages,

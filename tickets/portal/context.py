@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from tickets.clock import Clock
 from tickets.pages.headers import CONTENT_POLICY
+from tickets.pages.watch import Watch
 from tickets.policy import Policy
 from tickets.store import Store
 
@@ -18,6 +19,7 @@ class PortalContext:
     store: Store
     policy: Policy
     clock: Clock
+    watch: Watch
     version: str
 
     @property
