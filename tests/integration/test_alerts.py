@@ -217,7 +217,11 @@ class TestRepeatsAndLateWords:
         st.integers(0, 12),
         st.booleans(),
     )
-    @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=20,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
     @on_sqlite
     def test_every_order_ends_the_same(
         self, bench: AlertBench, words: list[tuple[int, str]], split: int, fires_on: bool
