@@ -72,6 +72,12 @@ def ticket_address(base_url: str, token: str) -> str:
     return f"{base_url}/t/{token}"
 
 
+def works_until(issued_at: datetime, closed_at: datetime | None) -> datetime:
+    """Return until when a link works that is issued at ``issued_at`` to such a ticket."""
+    expires_at = issued_at + LIVES_FOR
+    return expires_at if closed_at is None else min(expires_at, closed_at + OUTLIVES_TICKET_BY)
+
+
 def find_issued(tx: Session, token: str) -> TicketLink | None:
     """Return the link that ``token`` once was, in force or not; None if we never issued it.
 
@@ -88,15 +94,12 @@ def find_issued(tx: Session, token: str) -> TicketLink | None:
     if found is None:
         return None
     link, ticket = found
-    ends = [link.expires_at]
-    if ticket.closed_at is not None:
-        ends.append(ticket.closed_at + OUTLIVES_TICKET_BY)
     return TicketLink(
         ticket_id=link.ticket_id,
         ticket_client=ticket.client,
         address=link.address,
         name=link.name,
-        expires_at=min(ends),
+        expires_at=works_until(link.issued_at, ticket.closed_at),
         revoked_at=link.revoked_at,
     )
 
@@ -104,7 +107,7 @@ def find_issued(tx: Session, token: str) -> TicketLink | None:
 def find_link(tx: Session, token: str, *, now: datetime) -> TicketLink | None:
     """Return the link that ``token`` is; None if it is none, expired or revoked.
 
-    Whether its address may still see the ticket is for the caller to ask (``portal``).
+    Whether its address may still see the ticket is for the caller to ask (``tickets.by_link``).
     """
     link = find_issued(tx, token)
     return link if link is not None and link.is_in_force(now) else None

@@ -114,8 +114,24 @@ def tell(  # noqa: PLR0913  (what is told to whom, each by its name)
 
     Each mail to the client carries a link of its own to the ticket, or to ``linked``.
     """
+    own = (actor.address or "").lower()
+    goal = (linked or ticket).id or 0
+    outbox.put(
+        tx,
+        ticket,
+        notice=notice,
+        recipients=[person for person in recipients if person.address.lower() != own],
+        facts={**ticket_facts(policy, ticket, at), **facts},
+        own_facts=lambda person: _link_of(tx, policy, person, ticket_id=goal, at=at),
+        domain=policy.mail_domain,
+        at=at,
+    )
+
+
+def ticket_facts(policy: Policy, ticket: TicketRow, at: datetime) -> dict[str, Any]:
+    """Return what every letter about a ticket says."""
     name = reference(ticket.id or 0)
-    common = {
+    return {
         "reference": name,
         "title": ticket.title,
         "client_name": ticket.client_name,
@@ -131,18 +147,6 @@ def tell(  # noqa: PLR0913  (what is told to whom, each by its name)
         **support_facts(policy.hours_of(ticket.client), at),
         **client_facts(policy, ticket.client),
     }
-    own = (actor.address or "").lower()
-    goal = (linked or ticket).id or 0
-    outbox.put(
-        tx,
-        ticket,
-        notice=notice,
-        recipients=[person for person in recipients if person.address.lower() != own],
-        facts={**common, **facts},
-        own_facts=lambda person: _link_of(tx, policy, person, ticket_id=goal, at=at),
-        domain=policy.mail_domain,
-        at=at,
-    )
 
 
 def _link_of(

@@ -133,7 +133,7 @@ def put_notice(
     at: datetime,
 ) -> bool:
     """Write one message per recipient about what belongs to no ticket; return whether any was."""
-    if tx.exec(select(MessageRow.id).where(col(MessageRow.key) == told.key).limit(1)).first():
+    if is_told(tx, told.key):
         return False
     root = f"<notice.{hashlib.sha256(told.thread.encode()).hexdigest()[:24]}@{domain}>"
     by_address = {recipient.address.lower(): recipient for recipient in recipients}
@@ -156,6 +156,12 @@ def put_notice(
             )
         )
     return bool(by_address)
+
+
+def is_told(tx: Session, key: str) -> bool:
+    """Tell whether messages were written under this key, whatever has become of them."""
+    found = tx.exec(select(MessageRow.id).where(col(MessageRow.key) == key).limit(1))
+    return found.first() is not None
 
 
 def _storable(fact: object) -> object:
