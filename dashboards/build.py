@@ -63,12 +63,15 @@ def list_asked(board: Json) -> Iterator[Asked]:
             )
 
 
-def build(desk: str = DESK) -> Mapping[str, str]:
+def build(
+    desk: str = DESK, *, series: Mapping[str, frozenset[str]] | None = None
+) -> Mapping[str, str]:
     """Return the text of each board's file by its name.
 
-    Raises ``UnknownName`` if a board uses a name that nothing exports.
+    Raises ``UnknownName`` if a board uses a name that is not in ``series``; they are those that are
+    exported and recorded unless told otherwise.
     """
-    series = names.known()
+    series = names.known() if series is None else series
     built: dict[str, str] = {}
     for name, make in BOARDS.items():
         made = make(desk)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.boards import CHOICES, board
 from dashboards.fields import COUNT, colours, limit_line, link, merge, override
-from dashboards.panels import band, heading, lines, number, table
+from dashboards.panels import Place, band, heading, lines, number, table
 from dashboards.queries import SITES, Json, queries, query, rows_of
 from dashboards.words import (
     DOWN,
@@ -45,13 +45,6 @@ def site(desk: str) -> Json:
 
 
 def _numbers(upper: int) -> list[Json]:
-    share = {
-        "unit": "percentunit",
-        "decimals": 2,
-        "mappings": [no_number("no probes")],
-        "steps": GOOD_SHARE,
-        "no_value": "no probes",
-    }
     return [
         number(
             2,
@@ -64,22 +57,20 @@ def _numbers(upper: int) -> list[Json]:
             steps=[(None, UNKNOWN)],
             links=[link("This site on the desk", "/sites/${site}")],
         ),
-        number(
+        _uptime(
             3,
             "Uptime, 24 hours",
             (4, upper, 4, 4),
-            f"min(site:fettle_checks_good:ratio_increase1d{{{SITES}}})",
+            operation="ratio_increase1d",
             description="Share of probes that were answered well, slow ones too, from counters.",
-            **share,
         ),
-        number(
+        _uptime(
             4,
             "Uptime, 30 days",
             (8, upper, 4, 4),
-            f"min(site:fettle_checks_good:ratio_increase30d{{{SITES}}})",
+            operation="ratio_increase30d",
             description="""Share of probes that were answered well over 30 days, or as long as
             Prometheus knows the site. From counters.""",
-            **share,
         ),
         number(
             5,
@@ -116,6 +107,21 @@ def _numbers(upper: int) -> list[Json]:
             no_value="never",
         ),
     ]
+
+
+def _uptime(id_: int, title: str, at: Place, *, operation: str, description: str) -> Json:
+    return number(
+        id_,
+        title,
+        at,
+        f"min(site:fettle_checks_good:{operation}{{{SITES}}})",
+        description=description,
+        unit="percentunit",
+        decimals=2,
+        mappings=[no_number("no probes")],
+        steps=GOOD_SHARE,
+        no_value="no probes",
+    )
 
 
 def _states(upper: int) -> Json:
