@@ -12,7 +12,7 @@ from typing import Any
 
 from tickets.letter import MARKS, Letter, LetterFailed, Letters
 from tickets.letter_samples import SAMPLE_FACTS
-from tickets.letter_templates import NAMES, PARTS, TemplateFailed, Templates
+from tickets.letter_templates import TemplateFailed, Templates, template_names
 from tickets.letter_words import INSTANTS, words_of
 from tickets.rules.notice import Audience, Notice
 from tickets.settings.types import did_you_mean
@@ -80,6 +80,11 @@ class SampleLetter:
     letter: Letter
     facts: Mapping[str, object]
 
+    @property
+    def written_at(self) -> datetime:
+        """When the letter would have been written; aware."""
+        return datetime.fromisoformat(str(self.facts["at"]))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateFault:
@@ -101,7 +106,7 @@ def preview_letters(
     Out of hours and in a closure only where the words differ. Raises ``LetterFailed`` at the first
     letter that cannot be written.
     """
-    for told in SAMPLE_FACTS if notice is None else (notice,):
+    for told in Notice if notice is None else (notice,):
         for audience in Audience:
             for scene in Scene:
                 facts = _facts_in(scene, {**SAMPLE_FACTS[told], **own})
@@ -125,10 +130,11 @@ def find_faults(folder: Path) -> list[TemplateFault]:
     names = [file.relative_to(folder).as_posix() for file in _files(folder)]
     for name in names:
         try:
-            if name in NAMES:
+            if name in template_names():
                 templates.compile(name)
                 continue
-            message, line = f"is the name of no template{did_you_mean(name, NAMES)}", None
+            near = did_you_mean(name, template_names())
+            message, line = f"is the name of no template{near}", None
         except TemplateFailed as error:
             message, line = str(error), error.line
         found.append(TemplateFault(file=str(folder / name), line=line, message=message))
@@ -162,12 +168,12 @@ def find_broken(letters: Letters) -> list[str]:
 
 def _concerned(names: Sequence[str]) -> Iterable[Notice]:
     """Return the notices in whose letters templates of these names have a part."""
-    if any(name in PARTS for name in names):
-        return SAMPLE_FACTS
+    if any("/" not in name for name in names):  # all letters share those
+        return Notice
     own = {name.partition("/")[0] for name in names}
     if Notice.DOWN in own:  # what is slow is told as what is down
         own.add(Notice.SLOW)
-    return [notice for notice in SAMPLE_FACTS if notice in own]
+    return [notice for notice in Notice if notice in own]
 
 
 def _cases(

@@ -12,6 +12,7 @@ letter. (Whoever may write in its folder may write the configuration too.)
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from threading import local
 from typing import Any
@@ -42,22 +43,6 @@ OWN_BYTES = 64_000
 
 OWN_TEXT = 200_000
 """Longest text that an agency's own templates may make of one letter, in characters."""
-
-PARTS = (
-    "layout.txt",
-    "layout.html",
-    "passage.txt",
-    "passage.html",
-    "deadline.txt",
-    "resume.txt",
-    "answer.txt",
-)
-"""Templates that all letters share."""
-
-NAMES = frozenset(
-    {*PARTS, *(f"{notice}/{part}" for notice in Notice for part in ("subject.txt", "body.txt"))}
-)
-"""Every template there may be."""
 
 _FAULTS = (
     TemplateError,
@@ -158,6 +143,13 @@ class Templates:
             return TemplateFailed(error.message or message, file=error.filename, line=error.lineno)
         file, line = _place(error)
         return TemplateFailed(message, file=file, line=line)
+
+
+@cache
+def template_names() -> frozenset[str]:
+    """Return the name of every template there is: those of a notice lie in its folder."""
+    ours = PackageLoader("tickets", "letters").list_templates()
+    return frozenset(name for name in ours if name.endswith((".txt", ".html")))
 
 
 def _place(error: BaseException) -> tuple[str | None, int | None]:

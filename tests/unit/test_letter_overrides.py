@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -127,11 +126,3 @@ def test_a_folder_that_went_away_costs_no_letter(tmp_path: Path) -> None:
 
 def test_every_built_in_letter_works() -> None:
     assert find_broken(Letters()) == []
-
-
-def test_names_of_templates_are_those_of_the_folder() -> None:
-    from tickets.letter_templates import NAMES
-
-    folder = Path(__file__).parents[2] / "tickets" / "letters"
-    found = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
-    assert {name for name in found if not re.search(r"__pycache__|\.pyc?$", name)} == NAMES
