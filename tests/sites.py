@@ -8,16 +8,20 @@ from datetime import datetime, timedelta
 
 from monitor.ledger import Confirmed, IncidentPolicy, Ledger
 from monitor.readings import Readings, store_changes
+from monitor.readings.buckets import Buckets
+from monitor.readings.rows import add_buckets
 from monitor.rules.observation import Observation
 from monitor.rules.site import Site
 from monitor.rules.streak import Transition
 from monitor.rules.verdict import Verdict, judge
 from monitor.site_rows import sync_sites
-from tests.builders import a_policy, a_refusal, an_observation
+from tests.builders import LONDON, a_policy, a_refusal, an_observation
+from tests.clocks import FakeClock
 from tickets.policy import Policy
 from tickets.store import Store
 
 MAIN = "main"
+MINUTE = timedelta(minutes=1)
 
 POLICY = a_policy()
 """The usual policy, made once: a calendar takes a while to build."""
@@ -79,3 +83,16 @@ def settle(
     )
     ledger = Ledger(policy=policy, incidents=IncidentPolicy(), location=location)
     store.write(lambda tx: ledger.record(tx, change, at=at))
+
+
+def see_minutes(
+    store: Store, site: Site, clock: FakeClock, verdicts: Sequence[Verdict | None]
+) -> None:
+    """Let a minute pass for each verdict, with an observation at its end; None is a missed slot."""
+    buckets = Buckets()
+    buckets.watch(site, seen_at=None, now=clock.now())
+    for verdict in verdicts:
+        at = clock.advance(MINUTE)
+        if verdict is not None:
+            buckets.observe(site.slug, an_observation(started_at=at), verdict)
+    store.write(lambda tx: add_buckets(tx, buckets.take(), location=MAIN, zone=LONDON))

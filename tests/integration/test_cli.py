@@ -30,8 +30,7 @@ from monitor.service import prepare_store
 from monitor.settings.load import load
 from tests.builders import a_policy, a_site
 from tests.clocks import FakeClock
-from tests.integration.test_site_history import see_minutes
-from tests.sites import watch
+from tests.sites import see_minutes, watch
 from tests.tickets import opened
 from tickets.accounts import PasswordHash, add_staff, find_credentials, verify_password
 from tickets.queries.tickets import get_ticket_page

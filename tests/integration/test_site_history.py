@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from monitor.readings.buckets import Buckets
-from monitor.readings.rows import add_buckets
 from monitor.rules.maintenance import DatedWindow
-from monitor.rules.site import Site
 from monitor.rules.verdict import Verdict
 from monitor.site_history import recent_uptime
 from monitor.store_watch import StoreWatch
-from tests.builders import LONDON, a_refusal, a_site, an_observation
+from tests.builders import LONDON, a_refusal, a_site
 from tests.clocks import FakeClock
-from tests.sites import MAIN, observe, settle, watch
+from tests.sites import observe, see_minutes, settle, watch
 from tickets.pages.watch import SiteHistory, SiteState
 from tickets.store import Store
 
 MINUTE = timedelta(minutes=1)
-
-
-def see_minutes(
-    store: Store, site: Site, clock: FakeClock, verdicts: Sequence[Verdict | None]
-) -> None:
-    """Let a minute pass for each verdict, with an observation at its end; None is a missed slot."""
-    buckets = Buckets()
-    buckets.watch(site, seen_at=None, now=clock.now())
-    for verdict in verdicts:
-        at = clock.advance(MINUTE)
-        if verdict is not None:
-            buckets.observe(site.slug, an_observation(started_at=at), verdict)
-    store.write(lambda tx: add_buckets(tx, buckets.take(), location=MAIN, zone=LONDON))
 
 
 def history_of(store: Store, clock: FakeClock, slug: str = "booking") -> SiteHistory:

@@ -10,7 +10,7 @@ async function lookAgain() {
   if (document.hidden) return;
   let answer;
   try {
-    answer = await fetch(location.pathname + location.search, { redirect: "error" });
+    answer = await fetch(location.pathname + location.search, { cache: "no-cache", redirect: "error" });
   } catch {
     return; // no network for a moment; the page still says as of when it is
   }
