@@ -115,6 +115,11 @@ def check_mergeable(ticket: TicketRow, survivor: TicketRow, *, actor: Actor) -> 
             f"{name} cannot be merged into {other}: it is of the client {ticket.client_name}, "
             f"the other of {survivor.client_name}"
         )
+    if survivor.is_internal and not ticket.is_internal:
+        raise Refused(
+            f"{name} cannot be merged into {other}, of which the client never hears: merge the "
+            "other way round, or link the two"
+        )
     if survivor.status is Status.CLOSED:
         why = f"{name} cannot be merged into it; choose one that is not closed, or link the two"
         raise refusal(survivor, Action.ABSORB, actor, why)

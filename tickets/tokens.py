@@ -89,9 +89,12 @@ class Caller:
         """Whether a named person stands behind what the caller does."""
         return self.role is not None
 
-    def may_see(self, client: str) -> bool:
-        """Tell whether rows of the client with slug ``client`` exist for this caller."""
-        return self.client is None or self.client == client
+    def may_see(self, client: str, *, is_internal: bool = False) -> bool:
+        """Tell whether rows of the client with slug ``client`` exist for this caller.
+
+        An internal ticket exists for no client.
+        """
+        return self.client is None or (self.client == client and not is_internal)
 
     def may_change(self) -> bool:
         """Tell whether the person may change tickets; a program may what its scopes say."""

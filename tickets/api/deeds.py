@@ -58,7 +58,8 @@ def check_version(tx: Session, call: Call) -> None:
     for ref in sorted(
         {call.ref, order.other or call.ref}, key=lambda ref: parse_reference(ref) or 0
     ):
-        if not call.caller.may_see(get_ticket(tx, ref).client):
+        found = get_ticket(tx, ref)
+        if not call.caller.may_see(found.client, is_internal=found.is_internal):
             raise no_such_ticket(ref)
     ticket = get_ticket(tx, call.ref)
     if order.version == ticket.version:

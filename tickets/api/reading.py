@@ -36,6 +36,7 @@ def list_tickets(tx: Session, call: Call) -> TicketsDocument:
         site=question.site,
         priority=question.priority,
         assignee=question.assignee,
+        for_client=call.caller.client is not None,
     )
     before = None if question.cursor is None else int(question.cursor)
     found = list_page(tx, wanted, before=before, most=question.limit + 1)
@@ -71,9 +72,12 @@ def show_history(tx: Session, call: Call) -> EntriesDocument:
 
 
 def get_visible(tx: Session, call: Call) -> TicketView:
-    """Return the ticket that the address names; raises ``NotFound``, also for another client's."""
+    """Return the ticket that the address names.
+
+    Raises ``NotFound``, also for another client's ticket and for one that no client sees.
+    """
     ticket = get_ticket_view(tx, call.ref)
-    if not call.caller.may_see(ticket.client):
+    if not call.caller.may_see(ticket.client, is_internal=ticket.is_internal):
         raise no_such_ticket(call.ref)
     return ticket
 

@@ -81,6 +81,12 @@ DEEDS = {
 }
 """What somebody did; the name of whoever it was comes before."""
 
+ALERT_DEEDS = {
+    Action.RECOVER: "reported the end of the alert",
+    Action.RELAPSE: "reported the alert again",
+}
+"""The same on a ticket that an alert opened."""
+
 BUTTONS = {
     Action.ACKNOWLEDGE: "Acknowledge",
     Action.REPLY: "Reply",
@@ -150,6 +156,8 @@ NOTICES = {
     Notice.CLIENT_REPLIED: "Client's reply",
     Notice.MERGED: "Merged",
     Notice.ALLOWANCE: "Allowance",
+    Notice.ALERT: "Alert",
+    Notice.ALERT_ENDED: "Alert ended",
     Notice.NEW_LINK: "New link",
 }
 
@@ -173,7 +181,8 @@ class Mark:
 def mark_of(ticket: TicketView) -> Mark:
     """Return what a ticket is about: how its site stood or stands, else its category."""
     if ticket.recovered_at is not None:
-        return Mark("Up again", SiteState.UP)
+        is_alert = ticket.category is Category.ALERT
+        return Mark("Alert ended" if is_alert else "Up again", None if is_alert else SiteState.UP)
     if ticket.category is Category.OUTAGE:
         return Mark("Down", SiteState.DOWN)
     if ticket.category is Category.SLOW:

@@ -46,7 +46,8 @@ class QueueFilter:
 class PageFilter:
     """Which tickets a page of the API shows; None and empty mean any.
 
-    ``assignee`` is the address of a staff member.
+    ``assignee`` is the address of a staff member. ``for_client`` leaves out internal tickets, which
+    no client sees.
     """
 
     statuses: tuple[Status, ...] = ()
@@ -54,6 +55,7 @@ class PageFilter:
     site: str | None = None
     priority: Priority | None = None
     assignee: str | None = None
+    for_client: bool = False
 
 
 _TicketSelect = Select[TicketRow, PromiseRow, str]
@@ -79,6 +81,7 @@ def _ticket_view(row: TicketRow, promise: PromiseRow, assignee: str | None) -> T
         title=row.title,
         client=row.client,
         client_name=row.client_name,
+        is_internal=row.is_internal,
         site=row.site,
         site_name=row.site_name,
         site_url=row.site_url,
@@ -147,6 +150,8 @@ def list_page(
         query = query.where(col(TicketRow.id) < before)
     if wanted.statuses:
         query = query.where(col(TicketRow.status).in_(wanted.statuses))
+    if wanted.for_client:
+        query = query.where(col(TicketRow.is_internal).is_(False))
     if wanted.site is not None:
         query = query.where(col(TicketRow.site) == wanted.site)
     if wanted.assignee is not None:

@@ -57,6 +57,7 @@ class TicketView:
     title: str
     client: str
     client_name: str
+    is_internal: bool
     site: str | None
     site_name: str | None
     site_url: str | None
