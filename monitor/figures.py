@@ -16,6 +16,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from monitor.tables import IncidentEnd, IncidentIntervalRow, IncidentKind, IncidentRow, ProberRow
+from monitor.watched import DURATION_EDGES
+from tickets.queries.times import seconds_between
 from tickets.rules.ticket import OPEN_STATUSES, Action, Priority, Status
 from tickets.tables import EntryRow, TicketRow
 
@@ -76,7 +78,7 @@ def count_incidents(tx: Session, *, edges: Sequence[float]) -> IncidentFigures:
 
 def _durations(tx: Session, edges: Sequence[float]) -> Mapping[IncidentKind, Durations]:
     ended_at = col(IncidentIntervalRow.ended_at)
-    seconds = _seconds_between(tx, col(IncidentIntervalRow.started_at), ended_at)
+    seconds = seconds_between(tx, col(IncidentIntervalRow.started_at), ended_at)
     was_slow = sa.func.coalesce(col(EntryRow.at) > ended_at, sa.false())
     was_given_up = sa.and_(
         col(IncidentRow.ended_as).is_not_distinct_from(IncidentEnd.UNWATCHED),
@@ -105,16 +107,6 @@ def _durations(tx: Session, edges: Sequence[float]) -> Mapping[IncidentKind, Dur
     return found
 
 
-def _seconds_between(
-    tx: Session, start: sa.SQLColumnExpression[Any], end: sa.SQLColumnExpression[Any]
-) -> sa.ColumnElement[float]:
-    """Return the seconds from one instant to another, which the databases hold differently."""
-    if tx.get_bind().dialect.name == "sqlite":
-        microseconds = sa.type_coerce(end, sa.BigInteger) - sa.type_coerce(start, sa.BigInteger)
-        return sa.cast(microseconds, sa.Float) / 1_000_000.0
-    return sa.cast(sa.extract("epoch", end - start), sa.Float)
-
-
 def count_recovered(tx: Session) -> Mapping[tuple[Priority, Status], int]:
     """Count the tickets that are still open although their site is well again."""
     priority, status = col(TicketRow.priority), col(TicketRow.status)
@@ -130,8 +122,9 @@ def count_recovered(tx: Session) -> Mapping[tuple[Priority, Status], int]:
 class ProberFigures:
     """The schedulers' counters, summed over the probers; gauges count only probers that live.
 
-    ``lateness`` counts probes by how late they started. ``ticked_at`` is the oldest last tick of
-    the probers that live, or else the newest of any.
+    ``lateness`` counts probes by how late they started; ``answers`` those of each client that were
+    answered, by how long they took, with the sum of their seconds. ``ticked_at`` is the oldest last
+    tick of the probers that live, or else the newest of any.
     """
 
     runs: Mapping[str, int]
@@ -140,6 +133,8 @@ class ProberFigures:
     lateness: Sequence[int]
     lateness_seconds: float
     ticked_at: datetime | None
+    answers: Mapping[str, tuple[Sequence[int], float]]
+    store_errors: Mapping[str, int]
 
 
 def count_probers(tx: Session, *, now: datetime, buckets: int) -> ProberFigures:
@@ -156,7 +151,18 @@ def count_probers(tx: Session, *, now: datetime, buckets: int) -> ProberFigures:
             seconds += late["sum"]
     last = [row.ticked_at for row in living if row.ticked_at is not None]
     ever = [row.ticked_at for row in rows if row.ticked_at is not None]
+    answers: dict[str, tuple[Sequence[int], float]] = {}
+    errors = Counter[str]()
+    for row in rows:
+        errors.update(row.figures.get("store_errors", {}))
+        for client, told in row.figures.get("answers", {}).items():
+            counts, seconds_so_far = answers.get(client, ([0] * len(told["buckets"]), 0.0))
+            if len(told["buckets"]) == len(DURATION_EDGES) + 1:
+                added = [a + b for a, b in zip(counts, told["buckets"], strict=True)]
+                answers[client] = added, seconds_so_far + told["sum"]
     return ProberFigures(
+        answers=answers,
+        store_errors=errors,
         runs=runs,
         in_flight=sum(row.figures.get("in_flight", 0) for row in living),
         due=sum(row.figures.get("due", 0) for row in living),

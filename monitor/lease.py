@@ -7,6 +7,7 @@ starts the next one under the same name, which takes the lease over at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -64,6 +65,12 @@ def check(tx: Session, *, location: str, fence: int) -> ProberRow:
     if row is None or row.fence != fence:
         raise LeaseLost(f"another prober has taken over the location {location!r}")
     return row
+
+
+def find_figures(tx: Session, location: str) -> Mapping[str, Any]:
+    """Return the figures that the location's prober stored last; empty if there were none."""
+    row = tx.exec(select(ProberRow).where(col(ProberRow.location) == location)).first()
+    return {} if row is None else row.figures
 
 
 def _locked(tx: Session, location: str) -> ProberRow | None:

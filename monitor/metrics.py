@@ -1,18 +1,17 @@
 """The metrics page: read in one transaction, rendered off the event loop, kept for a moment.
 
 Names, labels and label values are the contract's (``docs/metrics.md`` lists them). The page is made
-anew for each rendering, from the store alone: nothing is registered anywhere, so there are neither
-``_created`` series nor series of sites that are gone.
+from the store, and from what the process that serves it knows of itself: nothing is registered
+anywhere, so there are neither ``_created`` series nor series of sites that are gone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import chain
+from datetime import datetime, timedelta
 
 from prometheus_client import Metric
 from prometheus_client.exposition import choose_encoder
@@ -25,84 +24,60 @@ from monitor.figures import (
     count_probers,
     count_recovered,
 )
-from monitor.probe_metrics import PROBE_FAMILIES, list_probed
-from monitor.queries import Standing, list_standings
-from monitor.site_metrics import (
-    COUNT_FAMILIES,
-    INCIDENT_KINDS,
-    LATER_INCIDENT_KINDS,
-    SITE_FAMILIES,
-    labels_of,
-    list_counted,
-    list_stood,
+from monitor.http_metrics import HTTP_FAMILIES, Requests
+from monitor.probe_metrics import PROBE_FAMILIES
+from monitor.service_metrics import (
+    ANSWERED,
+    DURATION,
+    LATENESS,
+    SCHEDULER_FAMILIES,
+    SERVICE_FAMILIES,
+    ServiceFigures,
+    monitor_metrics,
+    service_metrics,
 )
+from monitor.site_facts import SiteFacts, count_by_client, list_site_facts
+from monitor.site_lines import Block, SiteLines
+from monitor.site_metrics import COUNT_FAMILIES, SITE_FAMILIES
 from tickets.clock import Clock
-from tickets.metrics import MAIL_FAMILIES, TICKET_FAMILIES, Family, Row, ticket_metrics
+from tickets.metrics import MAIL_FAMILIES, TICKET_FAMILIES, Family, ticket_metrics
 from tickets.policy import Policy
 from tickets.queries.figures import TicketFigures, count_figures
+from tickets.queries.times import Times
+from tickets.rules.notice import Notice
 from tickets.rules.ticket import Priority, Status
 from tickets.store import Session, Store
+from tickets.time_metrics import (
+    DELIVERY_TIME,
+    TIME_FAMILIES,
+    SupportTimes,
+    delivery_metric,
+    read_deliveries,
+)
 
-KEPT_SECONDS = 2.0
-"""How long a rendered page is served again, so that several scrapers cost one rendering."""
+KEPT_SECONDS = 14.0
+"""How long a page is served again, unless told otherwise: see ``web.metrics_interval``."""
 
 _OPENMETRICS = "application/openmetrics-text"
 _ESCAPING = re.compile(r";\s*escaping\s*=[^;,]*")
 """Our names need no escaping; whoever asks for a scheme gets plain names, and is told so."""
 
-DURATION = Family(
-    name="fettle_incident_duration_seconds",
-    kind="histogram",
-    labels=("kind",),
-    unit="seconds",
-    meaning="Stretches of incidents, from the first bad probe to the recovery.",
-    buckets=(60, 300, 900, 1800, 3600, 7200, 14400, 43200, 86400),
-)
-LATENESS = Family(
-    name="fettle_scheduler_lateness_seconds",
-    kind="histogram",
-    unit="seconds",
-    meaning="How long after its due time a probe started.",
-    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
-)
-RUNS = Family(
-    name="fettle_scheduler_runs_total",
-    kind="counter",
-    labels=("job", "outcome"),
-    meaning="Runs of the job since its process started, by outcome.",
-)
-DUE = Family(
-    name="fettle_scheduler_due_checks",
-    meaning="Probes that are due and not started.",
-)
-IN_FLIGHT = Family(name="fettle_probes_in_flight", meaning="Probes running now.")
-LAST_TICK = Family(
-    name="fettle_scheduler_last_tick_timestamp_seconds",
-    unit="unix seconds",
-    meaning="The prober's last tick.",
-    present_when="a prober has ticked",
-)
-BUILD = Family(
-    name="fettle_build_info",
-    labels=("version", "revision", "python_version"),
-    unit="info",
-    meaning="What is running; always 1.",
-)
-RELOADED = Family(
-    name="fettle_config_last_reload_successful",
-    unit="bool",
-    meaning="Whether the last load of the configuration worked.",
-)
-RELOADED_AT = Family(
-    name="fettle_config_last_reload_success_timestamp_seconds",
-    unit="unix seconds",
-    meaning="When the configuration was last loaded with success.",
-)
-CONFIGURED = Family(
-    name="fettle_checks_configured",
-    labels=("client",),
-    meaning="Sites watched for the client.",
-)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Families that another part of Fettle owns, with the one read that fills them.
+
+    ``read`` is called in the page's transaction with the instant of the page, and returns every
+    family with its samples, closed combinations of labels included.
+    """
+
+    name: str
+    families: Sequence[Family]
+    read: Callable[[Session, datetime], Iterable[Metric]]
+
+
+GROUPS: Sequence[Group] = ()
+"""Groups beside those that are built in here, in the order of the page."""
 
 FAMILIES: Mapping[str, Sequence[Family]] = {
     "Probe": [told.family for told in PROBE_FAMILIES],
@@ -110,46 +85,127 @@ FAMILIES: Mapping[str, Sequence[Family]] = {
         *(told.family for told in SITE_FAMILIES),
         *(told.family for told in COUNT_FAMILIES),
         DURATION,
+        ANSWERED,
     ],
-    "Scheduler": [LATENESS, RUNS, DUE, IN_FLIGHT, LAST_TICK],
-    "Tickets": TICKET_FAMILIES,
-    "Mail": MAIL_FAMILIES,
-    "Service": [BUILD, RELOADED, RELOADED_AT, CONFIGURED],
+    "Scheduler": SCHEDULER_FAMILIES,
+    "Tickets": [*TICKET_FAMILIES, *TIME_FAMILIES],
+    **{group.name: group.families for group in GROUPS},
+    "Mail": [*MAIL_FAMILIES, DELIVERY_TIME],
+    "Service": [*SERVICE_FAMILIES, *HTTP_FAMILIES],
 }
 """Every family that the page may show, by group."""
 
-OUTCOMES = ("ok", "error", "missed", "skipped")
+
+@dataclass(slots=True)
+class Memory:
+    """What is kept from one page to the next, so that a page costs what has changed."""
+
+    sites: SiteLines = field(default_factory=SiteLines)
+    support: SupportTimes = field(default_factory=SupportTimes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceFigures:
-    """What the process that serves the page knows of itself.
+class Figures:
+    """All that the page tells of the store, as it stood in one transaction at ``now``."""
 
-    ``reloaded_at`` is when the configuration in force was loaded; ``is_reload_good`` is False while
-    a later load has failed. ``runs`` counts what the process has run, by job and outcome: jobs are
-    deadline, mail, sweep and reload. The prober's own job, probe, comes from the store.
-    """
-
-    version: str
-    revision: str
-    python_version: str
-    reloaded_at: datetime
-    is_reload_good: bool = True
-    runs: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Figures:
-    """All that the page tells, as it stood in one transaction."""
-
-    standings: Sequence[Standing]
+    now: datetime
+    sites: Sequence[SiteFacts]
     incidents: IncidentFigures
     probers: ProberFigures
     tickets: TicketFigures
     recovered: Mapping[tuple[Priority, Status], int]
+    deliveries: Mapping[Notice, Times]
+    support: Sequence[Metric]
+    others: Sequence[Metric]
 
 
-class _Page(Collector):
+def read_figures(tx: Session, policy: Policy, *, now: datetime, memory: Memory) -> Figures:
+    """Read what the page tells; needs an open (read) transaction. ``now`` is aware UTC."""
+    memory.support.read(tx, policy)
+    return Figures(
+        now=now,
+        sites=list_site_facts(tx),
+        incidents=count_incidents(tx, edges=DURATION.buckets),
+        probers=count_probers(tx, now=now, buckets=len(LATENESS.buckets) + 1),
+        tickets=count_figures(tx, now=now),
+        recovered=count_recovered(tx),
+        deliveries=read_deliveries(tx),
+        support=[*memory.support.metrics()],
+        others=[metric for group in GROUPS for metric in group.read(tx, now)],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A rendered page but for the lines that differ between the formats."""
+
+    metrics: Sequence[Metric]
+    blocks: Sequence[Block]
+
+    def encode(self, accept: str) -> tuple[Sequence[bytes], str]:
+        """Return the page in pieces, and its content type, as the Accept header asks for it."""
+        encode, content_type = negotiated(accept)
+        end = encode(_Families())
+        pieces = [encode(_Families(self.metrics)).removesuffix(end)]
+        for family, lines in self.blocks:
+            # The encoder writes what differs between the formats; the lines are the same in both.
+            pieces += [encode(_Families([family.metric()])).removesuffix(end), lines]
+        return [*pieces, end], content_type
+
+
+def build_page(
+    figures: Figures,
+    *,
+    policy: Policy,
+    service: ServiceFigures,
+    memory: Memory,
+    store_errors: Mapping[str, int] | None = None,
+    requests: Requests | None = None,
+) -> Page:
+    """Make the page of ``figures``; takes processor time with many sites, but no transaction."""
+    now = figures.now
+    metrics = [
+        *monitor_metrics(figures.incidents, figures.probers),
+        *ticket_metrics(
+            figures.tickets,
+            recovered=figures.recovered,
+            targets=policy.targets,
+            hours=policy.hours,
+            now=now,
+        ),
+        *figures.support,
+        *figures.others,
+        delivery_metric(figures.deliveries),
+        *service_metrics(
+            service,
+            figures.probers,
+            clients=count_by_client(figures.sites),
+            store_errors=store_errors or {},
+        ),
+        *(requests or Requests()).metrics(),
+    ]
+    return Page(metrics, memory.sites.blocks(figures.sites, figures.incidents, now))
+
+
+def render(
+    tx: Session, *, policy: Policy, service: ServiceFigures, now: datetime, accept: str = ""
+) -> tuple[bytes, str]:
+    """Return the page and its content type at once, with nothing kept.
+
+    Needs an open (read) transaction. Takes a second with ten thousand sites: never call it on the
+    event loop. ``now`` is aware UTC.
+    """
+    memory = Memory()
+    figures = read_figures(tx, policy, now=now, memory=memory)
+    page = build_page(figures, policy=policy, service=service, memory=memory)
+    pieces, content_type = page.encode(accept)
+    return b"".join(pieces), content_type
+
+
+Encoder = Callable[[Collector], bytes]
+
+
+class _Families(Collector):
     """Gives an encoder families that are already made."""
 
     def __init__(self, metrics: Iterable[Metric] = ()) -> None:
@@ -160,48 +216,8 @@ class _Page(Collector):
         return self._metrics
 
 
-Encoder = Callable[[Collector], bytes]
-
-
-def render(
-    tx: Session, *, policy: Policy, service: ServiceFigures, now: datetime, accept: str = ""
-) -> tuple[bytes, str]:
-    """Return the page and its content type, as the Accept header ``accept`` asks for it.
-
-    Needs an open (read) transaction. Takes a second with ten thousand sites: never call it on the
-    event loop. ``now`` is aware UTC.
-    """
-    figures = _Figures(
-        standings=list_standings(tx),
-        incidents=count_incidents(tx, edges=DURATION.buckets),
-        probers=count_probers(tx, now=now, buckets=len(LATENESS.buckets) + 1),
-        tickets=count_figures(tx, now=now),
-        recovered=count_recovered(tx),
-    )
-    encode, content_type = _negotiated(accept)
-    end = encode(_Page())
-    page = bytearray()
-    metrics = chain(
-        _monitor_metrics(figures),
-        ticket_metrics(
-            figures.tickets,
-            recovered=figures.recovered,
-            targets=policy.targets,
-            hours=policy.hours,
-            now=now,
-        ),
-        _service_metrics(figures, service),
-    )
-    page += encode(_Page(metrics)).removesuffix(end)
-    for family, lines in _site_blocks(figures, now):
-        # The encoder writes what differs between the formats; the lines are the same in both.
-        page += encode(_Page([family.metric()])).removesuffix(end)
-        page += lines.encode()
-    page += end
-    return bytes(page), content_type
-
-
-def _negotiated(accept: str) -> tuple[Encoder, str]:
+def negotiated(accept: str) -> tuple[Encoder, str]:
+    """Return the encoder that the Accept header ``accept`` asks for, and its content type."""
     try:
         encode, content_type = choose_encoder(_ESCAPING.sub("", accept))
     except TypeError:  # a version that is no number
@@ -211,63 +227,12 @@ def _negotiated(accept: str) -> tuple[Encoder, str]:
     return encode, content_type
 
 
-def _site_blocks(figures: _Figures, now: datetime) -> Iterator[tuple[Family, str]]:
-    standings = figures.standings
-    labels = labels_of(standings)
-    probed = list_probed(standings, labels, now)
-    for told in PROBE_FAMILIES:
-        yield told.family, told.text(probed)
-    stood = list_stood(standings, labels, now)
-    for told in SITE_FAMILIES:
-        yield told.family, told.text(stood)
-    counted = list_counted(standings, labels, figures.incidents)
-    for told in COUNT_FAMILIES:
-        yield told.family, told.text(counted)
-
-
-def _monitor_metrics(figures: _Figures) -> Iterator[Metric]:
-    yield _durations(figures.incidents)
-    probers = figures.probers
-    yield LATENESS.histogram((), probers.lateness, probers.lateness_seconds)
-    yield DUE.metric([((), probers.due)])
-    yield IN_FLIGHT.metric([((), probers.in_flight)])
-    ticked_at = probers.ticked_at
-    yield LAST_TICK.metric([] if ticked_at is None else [((), ticked_at.timestamp())])
-
-
-def _durations(incidents: IncidentFigures) -> Metric:
-    metric = DURATION.metric()
-    counts: list[int] = []
-    for kind, name in INCIDENT_KINDS.items():
-        durations = incidents.durations[kind]
-        counts = [*durations.below, durations.count]
-        within = [count - below for below, count in zip([0, *counts], counts, strict=False)]
-        metric.samples += DURATION.histogram_samples((name,), within, durations.sum_seconds)
-    for name in LATER_INCIDENT_KINDS:
-        metric.samples += DURATION.histogram_samples((name,), [0] * len(counts), 0.0)
-    return metric
-
-
-def _service_metrics(figures: _Figures, service: ServiceFigures) -> Iterator[Metric]:
-    yield RUNS.metric(_runs({"probe": figures.probers.runs, **service.runs}))
-    build = (service.version, service.revision, service.python_version)
-    yield BUILD.metric([(build, 1)])
-    yield RELOADED.metric([((), int(service.is_reload_good))])
-    yield RELOADED_AT.metric([((), service.reloaded_at.timestamp())])
-    clients: dict[str, int] = {}
-    for standing in figures.standings:
-        clients[standing.client] = clients.get(standing.client, 0) + 1
-    yield CONFIGURED.metric(((client,), count) for client, count in sorted(clients.items()))
-
-
-def _runs(runs: Mapping[str, Mapping[str, int]]) -> Iterator[Row]:
-    for job, outcomes in runs.items():
-        for outcome in OUTCOMES:
-            yield (job, outcome), outcomes.get(outcome, 0)
-
-
 class MetricsPage:
-    """Serves the page from memory for a moment and renders it in the store's reader thread."""
+    """Serves the page from memory for ``kept`` and makes it anew when somebody asks after that.
+
+    However many ask at once, it is made once. It is read in the store's reader thread and made in
+    another: the event loop only hands it out.
+    """
 
     def __init__(
         self,
@@ -276,24 +241,45 @@ class MetricsPage:
         *,
         policy: Callable[[], Policy],
         service: Callable[[], ServiceFigures],
+        requests: Requests | None = None,
+        kept: timedelta = timedelta(seconds=KEPT_SECONDS),
     ) -> None:
         self._store = store
         self._clock = clock
         self._policy = policy
         self._service = service
+        self._requests = requests
+        self._keep_seconds = kept.total_seconds()
+        self._memory = Memory()
         self._lock = asyncio.Lock()
-        self._kept: dict[str, tuple[float, bytes]] = {}
+        self._page: tuple[float, Page] | None = None
 
-    async def get(self, accept: str = "") -> tuple[bytes, str]:
-        """Return the page and its content type; raises ``Unavailable`` when the store is away."""
-        _, content_type = _negotiated(accept)
+    async def get(self, accept: str = "") -> tuple[Sequence[bytes], str]:
+        """Return the page in pieces and its content type.
+
+        Raises ``Unavailable`` when the store is away.
+        """
         async with self._lock:
-            kept = self._kept.get(content_type)
-            if kept is not None and self._clock.monotonic() - kept[0] < KEPT_SECONDS:
-                return kept[1], content_type
-            now, policy, service = self._clock.now(), self._policy(), self._service()
-            page, content_type = await self._store.aread(
-                lambda tx: render(tx, policy=policy, service=service, now=now, accept=accept)
-            )
-            self._kept[content_type] = self._clock.monotonic(), page
-            return page, content_type
+            page = await self._kept_or_made()
+            return await asyncio.to_thread(page.encode, accept)
+
+    async def _kept_or_made(self) -> Page:
+        now = self._clock.monotonic()
+        if self._page is not None and now - self._page[0] < self._keep_seconds:
+            return self._page[1]
+        self._page = None  # the lines of the old one need not stand in memory beside the new
+        at, policy, service = self._clock.now(), self._policy(), self._service()
+        figures = await self._store.aread(
+            lambda tx: read_figures(tx, policy, now=at, memory=self._memory)
+        )
+        page = await asyncio.to_thread(
+            build_page,
+            figures,
+            policy=policy,
+            service=service,
+            memory=self._memory,
+            store_errors=self._store.errors,
+            requests=self._requests,
+        )
+        self._page = now, page
+        return page

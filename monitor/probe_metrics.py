@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from monitor.queries import Standing
+from monitor.queries import Sighting, Standing
 from monitor.rules.blackbox import (
     cipher_name,
     http_version,
@@ -30,9 +30,6 @@ from monitor.site_metrics import (
     one,
     site_family,
 )
-
-SEVERAL_WITHIN = timedelta(days=1)
-"""A location counts as one of several while it has seen anything in this time."""
 
 _PASSED = frozenset({Verdict.UP, Verdict.SLOW})
 _TEXT_RULES = frozenset({Cause.KEYWORD_MISSING, Cause.KEYWORD_PRESENT})
@@ -55,30 +52,19 @@ class Probed:
 
 
 def list_probed(
-    standings: Sequence[Standing], labels: Mapping[str, Labels], now: datetime
+    fresh: Iterable[Sighting], standing: Standing, labels: Labels, *, is_told: bool
 ) -> Sequence[Probed]:
-    """Return the last probe of each site by each location, if it still counts and judged the site.
+    """Return the last probe by each location that still counts and judged the site.
 
-    ``labels`` are by the site's slug. The location is a label only where there are several.
+    With ``is_told`` the location is a label.
     """
-    locations = {
-        sighting.location
-        for standing in standings
-        for sighting in standing.sightings
-        if sighting.observed_at is not None and now - sighting.observed_at <= SEVERAL_WITHIN
-    }
-    told = {
-        location: f",{label('location', location)}" if len(locations) > 1 else ""
-        for location in locations
-    }
     return [
         Probed(
-            labels[standing.slug].with_address + told[sighting.location],
+            labels.with_address + (f",{label('location', sighting.location)}" if is_told else ""),
             standing.timeout_seconds,
             sighting.observation,
         )
-        for standing in standings
-        for sighting in standing.fresh(now)
+        for sighting in fresh
         if sighting.observation and sighting.observation["verdict"] != Verdict.UNKNOWN
     ]
 

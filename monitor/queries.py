@@ -93,9 +93,12 @@ class Standing:
 
 def is_fresh(observed_at: datetime | None, interval: timedelta, now: datetime) -> bool:
     """Tell whether a probe that ended at ``observed_at`` still says how its site stands."""
-    return observed_at is not None and now - observed_at <= max(
-        STALE_AFTER * interval, STALE_AT_LEAST
-    )
+    return observed_at is not None and now - observed_at <= fresh_for(interval)
+
+
+def fresh_for(interval: timedelta) -> timedelta:
+    """Return how long a probe says how its site stands, if it is probed once per ``interval``."""
+    return max(STALE_AFTER * interval, STALE_AT_LEAST)
 
 
 def worst_of(settled: Sequence[Verdict | None], *, is_in_maintenance: bool = False) -> SiteState:

@@ -6,7 +6,7 @@ family, and not as objects one by one. Names and label values are the contract's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -96,22 +96,6 @@ class Labels:
     without_address: str
 
 
-def labels_of(standings: Iterable[Standing]) -> Mapping[str, Labels]:
-    """Return each site's labels by its slug.
-
-    ``instance`` tells all sites apart: of several sites with one address the first keeps it bare.
-    """
-    labels: dict[str, Labels] = {}
-    taken: set[str] = set()
-    for standing in standings:
-        url = standing.url
-        instance = f"{url}#{standing.slug}" if url in taken else url
-        taken.add(url)
-        without = f"{label('site', standing.slug)},{label('client', standing.client)}"
-        labels[standing.slug] = Labels(f"{label('instance', instance)},{without}", without)
-    return labels
-
-
 @dataclass(frozen=True, slots=True)
 class Stood:
     """How a site stands over all its locations, under its labels with the address."""
@@ -122,13 +106,6 @@ class Stood:
     fresh: Sequence[Sighting]
 
 
-def list_stood(
-    standings: Iterable[Standing], labels: Mapping[str, Labels], now: datetime
-) -> Sequence[Stood]:
-    """Return how each site stands at ``now``; ``labels`` are by the site's slug."""
-    return [Stood(labels[s.slug].with_address, s, s.state(now), s.fresh(now)) for s in standings]
-
-
 @dataclass(frozen=True, slots=True)
 class Counted:
     """What has been counted of a site, under its labels without the address."""
@@ -136,13 +113,6 @@ class Counted:
     labels: str
     standing: Standing
     incidents: IncidentFigures
-
-
-def list_counted(
-    standings: Iterable[Standing], labels: Mapping[str, Labels], incidents: IncidentFigures
-) -> Sequence[Counted]:
-    """Return what has been counted of each site; ``labels`` are by the site's slug."""
-    return [Counted(labels[s.slug].without_address, s, incidents) for s in standings]
 
 
 def site_family(

@@ -270,6 +270,8 @@ class Ticker:
         else:
             self.tally.watched += 1
             watched.unseen_since = None
+            if observation.http_status is not None:
+                self.figures.note_answer(watched.site.client, observation.duration_seconds)
 
     def _remember(self, watched: Watched, observation: Observation, judgement: Judgement) -> None:
         """Keep the first bad observation of a run: what failed first is the best evidence."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,9 @@ from monitor.rules.verdict import Judgement
 
 LATENESS_EDGES = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 """Upper edges, in seconds, of the histogram of how late probes start."""
+
+DURATION_EDGES = (0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30)
+"""Upper edges, in seconds, of the histograms of how long answered probes took."""
 
 
 @dataclass(slots=True)
@@ -31,8 +35,21 @@ class Watched:
 
 
 @dataclass(slots=True)
+class AnswerTimes:
+    """How long a client's answered probes took: how many up to each edge, and their sum."""
+
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(DURATION_EDGES) + 1))
+    sum: float = 0.0
+
+    def note(self, seconds: float) -> None:
+        """Count a probe that was answered in so many seconds."""
+        self.buckets[bisect_left(DURATION_EDGES, seconds)] += 1
+        self.sum += seconds
+
+
+@dataclass(slots=True)
 class Figures:
-    """The scheduler's counters since it started."""
+    """The scheduler's counters since it started; ``answers``, by client, go on where they were."""
 
     ok: int = 0
     error: int = 0
@@ -42,6 +59,16 @@ class Figures:
     due: int = 0
     lateness: list[int] = field(default_factory=lambda: [0] * (len(LATENESS_EDGES) + 1))
     lateness_sum: float = 0.0
+    answers: dict[str, AnswerTimes] = field(default_factory=dict[str, AnswerTimes])
+
+    def resume(self, document: Mapping[str, Any], clients: Iterable[str]) -> None:
+        """Go on counting answers from what was stored last, for each of ``clients``."""
+        kept: Mapping[str, Any] = document.get("answers", {})
+        for client in clients:
+            answers = self.answers[client] = AnswerTimes()
+            stored = kept.get(client, {})
+            if len(stored.get("buckets", ())) == len(answers.buckets):
+                answers.buckets, answers.sum = [*stored["buckets"]], stored["sum"]
 
     def document(self) -> dict[str, Any]:
         """Return the figures as a JSON document for the store."""
@@ -59,6 +86,10 @@ class Figures:
                 "sum": self.lateness_sum,
                 "count": sum(self.lateness),
             },
+            "answers": {
+                client: {"buckets": list(answers.buckets), "sum": round(answers.sum, 6)}
+                for client, answers in self.answers.items()
+            },
         }
 
     def note_lateness(self, seconds: float) -> None:
@@ -66,3 +97,10 @@ class Figures:
         seconds = max(seconds, 0.0)
         self.lateness[bisect_left(LATENESS_EDGES, seconds)] += 1
         self.lateness_sum += seconds
+
+    def note_answer(self, client: str, seconds: float) -> None:
+        """Count a probe of one of the client's sites that was answered in so many seconds."""
+        answers = self.answers.get(client)
+        if answers is None:
+            answers = self.answers[client] = AnswerTimes()
+        answers.note(seconds)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
@@ -23,7 +24,7 @@ from tickets.rules.calendar import (
     days_of,
     read_change,
 )
-from tickets.rules.hours import SupportHours
+from tickets.rules.hours import SupportHours, parse_week
 from tickets.rules.notice import Notice
 from tickets.rules.promise import ResponseTarget, deadline
 from tickets.rules.ticket import OPEN_STATUSES, Priority, reference
@@ -202,6 +203,15 @@ def _days(row: CalendarRow) -> CalendarDays:
         week=cast("Mapping[str, Sequence[str]]", row.week),
         days={date.fromisoformat(on): name for on, name in names.items()},
     )
+
+
+def hours_of_row(row: CalendarRow, zone: ZoneInfo) -> SupportHours:
+    """Return a stored version as a calendar that answers for every date.
+
+    Before and after the days that it was stored with it knows no holiday.
+    """
+    days = _days(row)
+    return SupportHours(zone, parse_week(days.week), days_off=days.days)
 
 
 def _moved(

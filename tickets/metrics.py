@@ -216,6 +216,8 @@ MAIL_KINDS = {
     Notice.ALERT: "opened",
     Notice.ALERT_ENDED: "recovered",
     Notice.NEW_LINK: "reply",
+    Notice.VERIFY: "opened",
+    Notice.STATEMENT: "report",
 }
 """What the contract's label ``kind`` calls each notice."""
 

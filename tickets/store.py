@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -118,6 +119,8 @@ class Store:
         self, url: str, *, readers: int = 4, busy_timeout: timedelta = BUSY_TIMEOUT
     ) -> None:
         self.url = url
+        self._errors = {"read": 0, "write": 0}
+        self._counting = Lock()
         self._writer_engine, self._reader_engine = _make_engines(url, readers, busy_timeout)
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(max_workers=readers, thread_name_prefix="store-reader")
@@ -126,6 +129,11 @@ class Store:
     def is_sqlite(self) -> bool:
         """Whether the store is an SQLite file."""
         return self._writer_engine.dialect.name == "sqlite"
+
+    @property
+    def errors(self) -> Mapping[str, int]:
+        """How many reads and writes found the store away since it was opened."""
+        return dict(self._errors)
 
     @property
     def engine(self) -> Engine:
@@ -138,23 +146,31 @@ class Store:
         Raises ``Unavailable`` when the database cannot be reached, is full, or stays locked; any
         other error of ``work`` rolls back and propagates.
         """
-        return self._writer.submit(_in_transaction, self._writer_engine, work).result()
+        return self._writer.submit(self._count, "write", self._writer_engine, work).result()
 
     async def awrite(self, work: Work[Result]) -> Result:
         """Do as ``write`` does without blocking the event loop."""
         return await asyncio.wrap_future(
-            self._writer.submit(_in_transaction, self._writer_engine, work)
+            self._writer.submit(self._count, "write", self._writer_engine, work)
         )
 
     def read(self, work: Work[Result]) -> Result:
         """Run ``work`` in a read-only transaction; a write inside it is an error."""
-        return self._readers.submit(_in_transaction, self._reader_engine, work).result()
+        return self._readers.submit(self._count, "read", self._reader_engine, work).result()
 
     async def aread(self, work: Work[Result]) -> Result:
         """Do as ``read`` does without blocking the event loop."""
         return await asyncio.wrap_future(
-            self._readers.submit(_in_transaction, self._reader_engine, work)
+            self._readers.submit(self._count, "read", self._reader_engine, work)
         )
+
+    def _count(self, operation: str, engine: Engine, work: Work[Result]) -> Result:
+        try:
+            return _in_transaction(engine, work)
+        except Unavailable:
+            with self._counting:
+                self._errors[operation] += 1
+            raise
 
     def close(self) -> None:
         """Finish the work in hand and release every connection and thread."""

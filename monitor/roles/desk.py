@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import version
 from platform import python_version
 
 from monitor.alerts.source import list_sources
 from monitor.jobs import Jobs
-from monitor.metrics import ServiceFigures
 from monitor.roles.delivery import delivery_parts
 from monitor.service import build_policy, run_together
+from monitor.service_metrics import ServiceFigures
 from monitor.settings import Settings
 from monitor.web import Web, create_app, serve
 from tickets.clock import Clock
@@ -45,6 +46,7 @@ class DeskRole:
                 policy=policy,
                 clock=clock,
                 service=service,
+                metrics_kept=settings.web.metrics_interval - timedelta(seconds=1),
                 alert_sources=list_sources(settings),
             )
         )

@@ -122,6 +122,8 @@ class ProberRole:
             concurrency=affordable(settings.probing.concurrency),
             wait=asyncio.sleep,
         )
+        kept = await store.aread(lambda tx: lease.find_figures(tx, self.location))
+        ticker.figures.resume(kept, [client.slug for client in settings.clients])
         lookout = Lookout(
             store, policy, ticker=ticker, location=self.location, fence=fence, clock=clock
         )
@@ -147,7 +149,8 @@ class ProberRole:
                     fence=fence,
                     now=clock.now(),
                     ticked_at=ticker.ticked_at,
-                    figures=ticker.figures.document() | {"worst_lag": round(lag.worst, 3)},
+                    figures=ticker.figures.document()
+                    | {"worst_lag": round(lag.worst, 3), "store_errors": store.errors},
                 )
             )
 

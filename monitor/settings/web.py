@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import (
@@ -16,7 +17,7 @@ from pydantic import (
 
 from monitor.settings.networks import NetworkSetting
 from tickets.addresses import HostPort, canonical_url, parse_host_port, url_host, url_path
-from tickets.settings.types import Section, from_text
+from tickets.settings.types import Duration, Section, between, from_text
 
 Listen = Annotated[
     InstanceOf[HostPort],
@@ -49,6 +50,13 @@ class WebSettings(Section):
     trusted_proxies: tuple[NetworkSetting, ...] = Field(
         default=(),
         description="Networks of the reverse proxies whose X-Forwarded-* headers are believed.",
+    )
+
+    metrics_interval: Annotated[Duration, between("1s", "5m")] = Field(
+        default=timedelta(seconds=15),
+        description="How often Prometheus asks for /metrics. The page is made at most once in this "
+        "time, however many ask, and kept a second less, so that one Prometheus always gets a new "
+        "one.",
     )
 
     @field_validator("base_url")

@@ -22,7 +22,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from monitor.metrics import ServiceFigures
+from monitor.service_metrics import ServiceFigures
 from monitor.web import Web, create_app
 from tests.builders import a_policy
 from tests.clocks import FakeClock

@@ -15,8 +15,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from monitor import lease
-from monitor.metrics import ServiceFigures
 from monitor.rules.site import Network
+from monitor.service_metrics import ServiceFigures
 from monitor.web import Web, create_app, serve
 from tests.builders import a_policy
 from tests.clocks import FakeClock

@@ -116,7 +116,7 @@ class Service:
                         "mail_from": "support@agency.test",
                     },
                     "store": {"url": self.store_url},
-                    "web": {"listen": f"127.0.0.1:{self.port}"},
+                    "web": {"listen": f"127.0.0.1:{self.port}", "metrics_interval": "1s"},
                     "probing": {
                         "interval": "2s",
                         "timeout": "2s",
