@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
@@ -166,7 +167,8 @@ def _insert_new(tx: Session, row: type[SQLModel], values: Mapping[str, object]) 
     """Insert a row unless one with its key is there; tell whether it was inserted."""
     dialect = sqlite if tx.connection().dialect.name == "sqlite" else postgresql
     insert = dialect.insert(row).values(**values).on_conflict_do_nothing()
-    return tx.connection().execute(insert).rowcount == 1
+    inserted = tx.connection().execute(insert.returning(sa.literal(1)))
+    return inserted.first() is not None
 
 
 def _get_copy(tx: Session, token: str) -> StatementCopyRow:

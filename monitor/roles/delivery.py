@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from monitor.blindness import sweep_silent
 from monitor.jobs import Jobs
 from monitor.readings.keeping import Retention, keep_readings
+from monitor.roles.alerting import alerting_part
 from monitor.roles.letters import LetterWatch, letters_folder
 from monitor.service import Part, build_policy, run_together
 from monitor.settings import Settings
+from monitor.statement.mailing import send_due
 from tickets.channels import PushChannel
 from tickets.clock import Clock
 from tickets.delivery import Delivery
@@ -26,6 +28,7 @@ from tickets.sweep import sweep
 
 SWEEP_SECONDS = 15
 KEEP_SECONDS = 300
+STATE_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +89,16 @@ def delivery_parts(
         )
 
     jobs.every(SWEEP_SECONDS, "sweep", pass_over)
+
+    async def send_statements() -> None:
+        failed = await send_due(store, policy, now=clock.now())
+        if failed:
+            jobs.count("statements", "error", failed)
+
     jobs.every(KEEP_SECONDS, "readings", keep)
-    return delivery.run, push_until, watch.run, jobs.run
+    jobs.every(STATE_SECONDS, "statements", send_statements)
+    alerting = alerting_part(store, settings, policy, jobs=jobs, clock=clock)
+    return delivery.run, push_until, watch.run, alerting, jobs.run
 
 
 def _push_channel(settings: Settings, *, letters: Letters) -> PushChannel:

@@ -26,8 +26,8 @@ def print_pdf(page: str) -> bytes:
     Raises ``PdfImpossible`` where the parts for it are missing.
     """
     try:
-        from weasyprint import HTML  # pyright: ignore[reportMissingTypeStubs, reportMissingImports]
-        from weasyprint.urls import URLFetcher  # pyright: ignore[reportMissingTypeStubs, reportMissingImports]
+        from weasyprint import HTML  # pyright: ignore[reportMissingTypeStubs]
+        from weasyprint.urls import URLFetcher  # pyright: ignore[reportMissingTypeStubs]
     except ImportError as error:
         raise PdfImpossible(
             f"a PDF needs WeasyPrint, which is not installed: {HOW_TO}; or write HTML"

@@ -29,6 +29,7 @@ def read_promises(
         .join(TicketRow, col(TicketRow.id) == col(PromiseRow.ticket_id))
         .where(
             col(TicketRow.client) == client,
+            col(TicketRow.is_internal).is_(False),
             col(PromiseRow.started_at) >= start,
             col(PromiseRow.started_at) < end,
         )

@@ -17,7 +17,13 @@ from monitor.statement.figures import (
     Statement,
 )
 from tickets.pages.charts import uptime_parts
-from tickets.rules.words import format_date, format_duration, format_hours, format_instant, format_month
+from tickets.rules.words import (
+    format_date,
+    format_duration,
+    format_hours,
+    format_instant,
+    format_month,
+)
 
 _MINUTE = timedelta(minutes=1)
 
@@ -41,6 +47,16 @@ def period(statement: Statement) -> str:
 def share(uptime: Uptime) -> str:
     """Return an uptime as ``99.95 %``, cut and never rounded up; in words if nothing was judged."""
     return "not known" if uptime.share is None else share_text(uptime.share)
+
+
+def instant(at: datetime, statement: Statement) -> str:
+    """Return an instant with date, time and zone: ``Tue 3 Mar 2026 10:00 GMT``."""
+    return format_instant(at, statement.zone)
+
+
+def shape(incident: IncidentFigures) -> str:
+    """Return the shape that stands for how the site was."""
+    return "■" if incident.kind == "down" else "◐"
 
 
 def moment(at: datetime, statement: Statement) -> str:

@@ -19,7 +19,8 @@ MOST_FIELDS = 50
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
-_FORM_TYPE = "application/x-www-form-urlencoded"
+FORM_TYPE = "application/x-www-form-urlencoded"
+"""How a browser sends a form that carries no file."""
 
 # Control characters have no place in what people write; PostgreSQL refuses the first of them.
 _UNWANTED = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r"}
@@ -40,8 +41,8 @@ async def read_form(request: Request) -> dict[str, str]:
     large, 415 when it is no form, 400 when it has too many fields.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != _FORM_TYPE:
-        raise HTTPException(415, f"The desk reads forms of type {_FORM_TYPE} only.")
+    if kind != FORM_TYPE:
+        raise HTTPException(415, f"The desk reads forms of type {FORM_TYPE} only.")
     body = await _read_body(request)
     try:
         fields = parse_qsl(
