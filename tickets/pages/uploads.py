@@ -1,198 +1,193 @@
-"""Public forms that may carry files: read within bounds of size, count and time, never beyond.
+"""Forms with files as they come in: bounded in parts, size and time while they are read.
 
-Files larger than a mebibyte wait on disk while they come in. Whoever sends slowly, or many at once,
-is cut off; the turnstile keeps one network from holding all places.
+What is being read stands in temporary files beyond the first octets. The files of at most
+``MOST_HELD`` forms are in memory at a time, so that many at once cost time and not memory.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
-from urllib.parse import parse_qsl
+from collections.abc import AsyncGenerator, Awaitable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from tickets.pages.forms import plain_text
+from tickets.pages.forms import MOST_FIELDS, plain_text, read_form
+from tickets.pages.origin import address_of
+from tickets.pages.throttle import network_of
+from tickets.rules.attachment import LARGEST_FILE, LARGEST_SET, LIMITS, MOST_FILES, SentFile
 
-_MEBIBYTE = 1024 * 1024
+Read = TypeVar("Read")
 
-_TYPED = "application/x-www-form-urlencoded"
-_WITH_FILES = "multipart/form-data"
+LARGEST_FORM = 2 * LARGEST_SET
+"""Most octets of a whole form: more than is kept, so that words beside large files come back."""
+
+LARGEST_FIELD = 256 * 1024
+"""Most octets of one field that is no file."""
+
+READ_WITHIN_SECONDS = 300.0
+"""How long a form may take to arrive."""
+
+MOST_READING = 60
+"""Forms that may arrive at the same time."""
+
+MOST_OF_NETWORK = 4
+"""Forms of one network among them, so that no network holds all places."""
+
+MOST_HELD = 2
+"""Forms whose files may be in memory at the same time."""
+
+_FILE_PARTS = 2 * MOST_FILES
+"""Parts with files that are read at all; those beyond ``MOST_FILES`` come back as a fault."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadLimits:
-    """What a form may hold: octets in all and of a field, how many fields and files, and how long.
+@dataclass(frozen=True, slots=True)
+class SentForm:
+    """A form that was read: its fields as plain text, its files, and what is wrong with those.
 
-    ``within`` is how long it may take from the first octet of the body to the last.
+    ``files`` is empty where ``fault`` says, in a sentence, that they are too many or too large.
     """
 
-    body: int
-    files: int
-    fields: int = 40
-    field: int = 256 * 1024
-    within: timedelta = timedelta(seconds=120)
-
-
-@dataclass(frozen=True, slots=True)
-class UploadedFile:
-    """A file as it came in: the sender's name for it, which may be anything, and its octets."""
-
-    name: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A form as it came in: fields as text with plain line ends, and files by the field's name."""
-
     fields: Mapping[str, str]
-    files: Mapping[str, tuple[UploadedFile, ...]]
+    files: Sequence[SentFile] = ()
+    fault: str = ""
 
 
-@dataclass(slots=True)
-class Turnstile:
-    """Lets only so many forms come in at once, ``per_network`` of one network and ``in_all``."""
+class Uploads:
+    """Reads forms with files; one for all pages of a process, which it bounds together."""
 
-    per_network: int = 4
-    in_all: int = 64
-    _inside: Counter[str] = field(default_factory=Counter[str], init=False)
+    def __init__(self, *, within_seconds: float = READ_WITHIN_SECONDS) -> None:
+        self._within_seconds = within_seconds
+        self._reading = Counter[str]()
+        self._held = asyncio.Semaphore(MOST_HELD)
+
+    @asynccontextmanager
+    async def read(self, request: Request) -> AsyncGenerator[SentForm]:
+        """Read a form; its files are in memory until the block is left.
+
+        A form without files may come in either of the two types. Raises ``HTTPException`` 413 when
+        the body is too large, 415 when it is no form or compressed, 400 when it is broken or has
+        too many parts, 408 when it took too long, 429 or 503 when too many arrive at once.
+        """
+        kind, _, options = request.headers.get("content-type", "").partition(";")
+        if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise HTTPException(415, "A form is read as it is, not compressed.")
+        if kind.strip().lower() != "multipart/form-data":
+            with self._place(request):
+                fields = await self._in_time(read_form(request))
+            yield SentForm(fields)
+            return
+        if "charset" in options.lower() and "utf-8" not in options.lower():
+            raise HTTPException(415, "A form is read in UTF-8 only.")
+        data = await self._receive(request)
+        try:
+            fields, parts = _sorted(data)
+            fault = _fault_of(parts)
+            if fault or not parts:
+                yield SentForm(fields, fault=fault)
+                return
+            async with self._held:
+                yield SentForm(fields, [await _in_memory(part) for part in parts])
+        finally:
+            await data.close()
+
+    async def _receive(self, request: Request) -> FormData:
+        declared = request.headers.get("content-length", "")
+        if declared.isascii() and declared.isdigit() and len(declared.lstrip("0")) > 9:
+            raise _too_large()
+        if declared.isascii() and declared.isdigit() and int(declared) > LARGEST_FORM:
+            raise _too_large()
+        parser = MultiPartParser(
+            request.headers,
+            _bounded(request),
+            max_files=_FILE_PARTS,
+            max_fields=MOST_FIELDS,
+            max_part_size=LARGEST_FIELD,
+        )
+        try:
+            with self._place(request):
+                return await self._in_time(parser.parse())
+        except MultiPartException as error:
+            raise HTTPException(
+                400, "The form has more parts than any form of ours, or is broken."
+            ) from error
+
+    async def _in_time(self, reading: Awaitable[Read]) -> Read:
+        try:
+            async with asyncio.timeout(self._within_seconds):
+                return await reading
+        except TimeoutError as error:
+            raise HTTPException(
+                408, "The form took too long to arrive, so nothing was done. Send smaller files."
+            ) from error
 
     @contextmanager
-    def admit(self, network: str) -> Generator[None]:
-        """Hold a place while a form is read; raises ``HTTPException`` 429 or 503 without one."""
-        if self._inside[network] >= self.per_network:
+    def _place(self, request: Request) -> Generator[None]:
+        """Hold a place while a form arrives."""
+        network = network_of(address_of(request))
+        if self._reading[network] >= MOST_OF_NETWORK:
             raise HTTPException(
                 429,
-                "Several forms are coming in from your network at this moment. Wait until they are"
-                " sent, then send this one again.",
-                {"Retry-After": "10"},
+                "Several forms arrive from your network at this moment, so nothing was done. Wait"
+                " until they are sent, then send this one again.",
+                headers={"Retry-After": "10"},
             )
-        if self._inside.total() >= self.in_all:
+        if self._reading.total() >= MOST_READING:
             raise HTTPException(
                 503,
-                "Very many forms are coming in at this moment. Send yours again in a minute.",
-                {"Retry-After": "60"},
+                "Many forms arrive at this moment, so nothing was done. Send it again in a minute.",
+                headers={"Retry-After": "60"},
             )
-        self._inside[network] += 1
+        self._reading[network] += 1
         try:
             yield
         finally:
-            self._inside[network] -= 1
-            if not self._inside[network]:
-                del self._inside[network]
+            self._reading[network] -= 1
+            if not self._reading[network]:
+                del self._reading[network]
 
 
-async def read_upload(request: Request, limits: UploadLimits) -> Upload:
-    """Return the form that a request carries.
-
-    Raises ``HTTPException``: 413 when it is too large, 400 when it is malformed, has too many
-    fields or files or one field twice, 408 when it takes too long, 415 when it is no form.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    coding = request.headers.get("content-encoding", "identity").strip().lower()
-    if kind not in {_TYPED, _WITH_FILES} or coding != "identity":
-        raise HTTPException(
-            415, f"This page reads forms of type {_WITH_FILES} or {_TYPED}, not compressed."
-        )
-    declared = request.headers.get("content-length", "")
-    is_number = declared.isascii() and declared.isdigit()
-    if is_number and (len(declared) > 15 or int(declared) > limits.body):
-        raise _too_large(limits)
-    try:
-        async with asyncio.timeout(limits.within.total_seconds()):
-            if kind == _WITH_FILES:
-                return await _read_parts(request, limits)
-            return await _read_typed(request, limits)
-    except TimeoutError as error:
-        seconds = int(limits.within.total_seconds())
-        raise HTTPException(
-            408, f"The form took longer than {seconds} seconds to come in: send it again."
-        ) from error
-
-
-async def _read_typed(request: Request, limits: UploadLimits) -> Upload:
-    most = limits.field * 2
-    body = bytearray()
-    async for chunk in _bounded(request, limits):
-        body += chunk
-        if len(body) > most:
-            raise _too_large(limits)
-    try:
-        pairs = parse_qsl(
-            body.decode("utf-8", "replace"),
-            keep_blank_values=True,
-            max_num_fields=limits.fields,
-            errors="replace",
-        )
-    except ValueError as error:
-        raise _malformed(limits) from error
-    return Upload(_once(pairs), {})
-
-
-async def _read_parts(request: Request, limits: UploadLimits) -> Upload:
-    parser = MultiPartParser(
-        request.headers,
-        _bounded(request, limits),
-        max_files=limits.files + 1,
-        max_fields=limits.fields,
-        max_part_size=limits.field,
-    )
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise _malformed(limits) from error
-    pairs: list[tuple[str, str]] = []
-    files: dict[str, list[UploadedFile]] = {}
-    try:
-        for name, value in form.multi_items():
-            if not isinstance(value, UploadFile):
-                pairs.append((name, value))
-            elif value.filename or value.size:  # a browser sends a field without a file as well
-                content = await value.read()
-                files.setdefault(name, []).append(UploadedFile(value.filename or "", content))
-    finally:
-        await form.close()
-    if sum(map(len, files.values())) > limits.files:
-        raise HTTPException(400, f"At most {limits.files} files can be sent at once.")
-    return Upload(_once(pairs), {name: tuple(found) for name, found in files.items()})
-
-
-def _once(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for name, value in pairs:
-        if name in fields:
-            raise HTTPException(400, "The form has one of its fields twice, which it never has.")
-        fields[name] = plain_text(value)
-    return fields
-
-
-async def _bounded(request: Request, limits: UploadLimits) -> AsyncGenerator[bytes]:
-    size = 0
+async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
+    length = 0
     async for chunk in request.stream():
-        size += len(chunk)
-        if size > limits.body:
-            raise _too_large(limits)
+        length += len(chunk)
+        if length > LARGEST_FORM:
+            raise _too_large()
         yield chunk
 
 
-def _too_large(limits: UploadLimits) -> HTTPException:
-    most = limits.body // _MEBIBYTE
+def _too_large() -> HTTPException:
     return HTTPException(
-        413, f"The form is too large: with its files, at most {most} MiB is taken."
+        413, f"The form is too large, so nothing was done. Go back and send {LIMITS}."
     )
 
 
-def _malformed(limits: UploadLimits) -> HTTPException:
-    return HTTPException(
-        400,
-        f"The form could not be read: it is malformed, has more than {limits.fields} fields or"
-        f" {limits.files} files, or a field that is too long.",
-    )
+def _sorted(data: FormData) -> tuple[dict[str, str], list[UploadFile]]:
+    """Return the fields, and the files that somebody chose: a field left empty sends a part too."""
+    fields: dict[str, str] = {}
+    files: list[UploadFile] = []
+    for name, value in data.multi_items():
+        if isinstance(value, str):
+            fields[name] = plain_text(value)
+        elif value.filename or value.size:
+            files.append(value)
+    return fields, files
+
+
+def _fault_of(parts: Sequence[UploadFile]) -> str:
+    sizes = [part.size or 0 for part in parts]
+    if len(parts) > MOST_FILES:
+        return f"There are {len(parts)} files; send {LIMITS}"
+    if max(sizes, default=0) > LARGEST_FILE or sum(sizes) > LARGEST_SET:
+        return f"The files are too large; send {LIMITS}"
+    return ""
+
+
+async def _in_memory(part: UploadFile) -> SentFile:
+    return SentFile(part.filename or "", await part.read())
