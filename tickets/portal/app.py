@@ -16,6 +16,7 @@ from tickets.pages.headers import SecurityHeaders
 from tickets.portal.answers import Portal
 from tickets.portal.context import PortalContext
 from tickets.portal.status_page import status_routes
+from tickets.portal.ticket_routes import ticket_routes
 from tickets.rules.colour import darker, readable_on
 
 DARK_GROUND = "#171512"
@@ -28,6 +29,7 @@ def portal_routes(context: PortalContext) -> Sequence[BaseRoute]:
     pages = [
         Route("/brand/{client}.css", partial(show_brand, portal)),
         *status_routes(portal),
+        *ticket_routes(portal),
     ]
     app = Starlette(
         routes=pages,
