@@ -15,8 +15,10 @@ from tickets.pages.faults import fault_handlers
 from tickets.pages.headers import SecurityHeaders
 from tickets.portal.answers import Portal
 from tickets.portal.context import PortalContext
+from tickets.portal.request_receipt import request_routes
 from tickets.portal.status_page import status_routes
 from tickets.portal.ticket_routes import ticket_routes
+from tickets.portal.unsubscribe import unsubscribe_routes
 from tickets.rules.colour import darker, readable_on
 
 DARK_GROUND = "#171512"
@@ -28,8 +30,10 @@ def portal_routes(context: PortalContext) -> Sequence[BaseRoute]:
     portal = Portal(context)
     pages = [
         Route("/brand/{client}.css", partial(show_brand, portal)),
+        *request_routes(portal),
         *status_routes(portal),
         *ticket_routes(portal),
+        *unsubscribe_routes(portal),
     ]
     app = Starlette(
         routes=pages,
