@@ -218,6 +218,12 @@ def _add_relations(tickets: Group) -> None:
         module="ticket_life",
     )
     link.add_argument("--to", metavar="REF", required=True, help="the other ticket")
+    _action_leaf(
+        tickets,
+        "revoke-links",
+        does="shut the links to a ticket that were mailed to its client",
+        module="ticket_life",
+    )
     log_time = _action_leaf(
         tickets,
         "log-time",

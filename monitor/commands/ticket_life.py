@@ -1,4 +1,4 @@
-"""The rest of ``fettle tickets``: open, sort, assign, wait, resume, merge, link, log time.
+"""The rest of ``fettle tickets``: open, sort, assign, wait, resume, merge, link, revoke, log time.
 
 Each acts as a named staff member, in one transaction, and tells what came of it.
 """
@@ -10,7 +10,7 @@ from datetime import datetime
 
 from monitor.commands.acting import act, choose_actor, read_text
 from monitor.commands.surroundings import Surroundings
-from tickets import accounts, relations, time_spent, triage, waiting
+from tickets import accounts, links, relations, time_spent, triage, waiting
 from tickets.history import Actor
 from tickets.opening import NewRequest, Requester, open_request
 from tickets.policy import Policy
@@ -133,6 +133,15 @@ def link(surroundings: Surroundings, arguments: Namespace) -> int:
 
     def deed(tx: Session, _policy: Policy, actor: Actor, at: datetime) -> TicketRow:
         return relations.link(tx, arguments.reference, other=arguments.to, actor=actor, at=at)
+
+    return act(surroundings, arguments, deed)
+
+
+def revoke_links(surroundings: Surroundings, arguments: Namespace) -> int:
+    """Shut the links to a ticket that were mailed to its client."""
+
+    def deed(tx: Session, _policy: Policy, actor: Actor, at: datetime) -> TicketRow:
+        return links.shut_links(tx, arguments.reference, actor=actor, at=at)
 
     return act(surroundings, arguments, deed)
 

@@ -25,6 +25,7 @@ from tickets.desk.sign_in import show_sign_in, sign_in, sign_out
 from tickets.desk.site_page import show_site
 from tickets.desk.sites_page import show_sites
 from tickets.desk.ticket_actions import act
+from tickets.desk.ticket_file import show_file
 from tickets.desk.ticket_page import show_ticket
 from tickets.pages.faults import fault_handlers
 from tickets.pages.headers import SecurityHeaders
@@ -41,6 +42,7 @@ _STAFF_PAGES: dict[str, StaffPage] = {
     "/tickets/finished": show_finished,
     "/tickets/new": show_new_ticket,
     "/tickets/{ref}": show_ticket,
+    "/tickets/{ref}/files/{file}": show_file,
     "/sites": show_sites,
     "/sites/{slug}": show_site,
     "/outbox": show_outbox,

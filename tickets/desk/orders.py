@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from tickets import actions, relations, time_spent, triage, waiting
+from tickets import actions, links, relations, time_spent, triage, waiting
 from tickets.actions import NOTHING_KNOWN, Outlook
 from tickets.history import Actor
 from tickets.pages.forms import FieldFault, check_texts, read_day, read_number
@@ -261,6 +261,10 @@ def _log_time(tx: Session, order: Order) -> None:
     )
 
 
+def _revoke_links(tx: Session, order: Order) -> None:
+    links.shut_links(tx, order.ref, actor=order.actor, at=order.at, version=order.version)
+
+
 _DEEDS: Mapping[Action, Callable[[Session, Order], None]] = {
     Action.ACKNOWLEDGE: _acknowledge,
     Action.REPLY: _reply,
@@ -276,4 +280,5 @@ _DEEDS: Mapping[Action, Callable[[Session, Order], None]] = {
     Action.MERGE: _merge,
     Action.LINK: _link,
     Action.LOG_TIME: _log_time,
+    Action.REVOKE_LINKS: _revoke_links,
 }

@@ -111,7 +111,7 @@ AT_HAND = frozenset(
 )
 """What is offered at once; the rest stands behind a word."""
 
-AT_ONCE = frozenset({Action.ACKNOWLEDGE, Action.RESUME})
+AT_ONCE = frozenset({Action.ACKNOWLEDGE, Action.RESUME, Action.REVOKE_LINKS})
 """What needs no form."""
 
 SENDS = {
@@ -198,6 +198,8 @@ def offered_actions(ticket: TicketView) -> list[Action]:
         hidden.add(Action.WAIT)
     if ticket.source in MACHINE_SOURCES:
         hidden.add(Action.CATEGORY)
+    if ticket.is_internal:
+        hidden.add(Action.REVOKE_LINKS)
     return [action for action in offered if action not in hidden]
 
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from tickets.accounts import SignedIn, Staff, list_staff
 from tickets.actions import needs_outlook
+from tickets.attachments import AttachmentView, list_attachments
 from tickets.desk.answers import KEPT_FIELDS, Desk
 from tickets.desk.context import read_page
 from tickets.desk.phrases import (
@@ -70,6 +71,7 @@ class Line:
     is_new: bool
     begins_day: bool
     messages: Sequence[MessageView]
+    files: Sequence[AttachmentView] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,12 +147,15 @@ async def ticket_page(
     now = context.clock.now()
     today = now.astimezone(context.policy.zone).date()
 
-    def read(tx: Session) -> tuple[TicketPage, WorkView, Sequence[Staff]]:
+    def read(
+        tx: Session,
+    ) -> tuple[TicketPage, WorkView, Sequence[Staff], Sequence[AttachmentView]]:
         page = get_ticket_page(tx, ref)
         number = parse_reference(ref) or 0
-        return page, list_work(tx, number, today=today), list_staff(tx)
+        work = list_work(tx, number, today=today)
+        return page, work, list_staff(tx), list_attachments(tx, number)
 
-    frame, (page, work, staff) = await read_page(context, me, read)
+    frame, (page, work, staff, files) = await read_page(context, me, read)
     ticket = page.ticket
     action = draft.action
     may_open = frame.may_act and action is not None and is_allowed(action, ticket.status)
@@ -181,7 +186,7 @@ async def ticket_page(
         promise_title=_promise_title(ticket),
         because=_because(ticket),
         reasons=_reasons(ticket),
-        lines=_lines(desk, page, draft),
+        lines=_lines(desk, page, draft, files),
         done=_confirmation(page, me, now) if is_done else None,
     )
 
@@ -244,7 +249,9 @@ def _reasons(ticket: TicketView) -> Sequence[Reason]:
     return sorted([*counted, *skipped], key=lambda reason: reason.on)
 
 
-def _lines(desk: Desk, page: TicketPage, draft: Draft) -> Sequence[Line]:
+def _lines(
+    desk: Desk, page: TicketPage, draft: Draft, files: Sequence[AttachmentView]
+) -> Sequence[Line]:
     zone = desk.context.policy.zone
     lines: list[Line] = []
     day: date | None = None
@@ -257,6 +264,7 @@ def _lines(desk: Desk, page: TicketPage, draft: Draft) -> Sequence[Line]:
                 is_new=draft.seen_version is not None and entry.number > draft.seen_version,
                 begins_day=on != day,
                 messages=[one for one in page.messages if one.entry_number == entry.number],
+                files=[one for one in files if one.entry_number == entry.number],
             )
         )
         day = on

@@ -82,7 +82,7 @@ def story_of(
         StoryLine(at=one.at, what=f"You asked again: it is {one.reference}", is_yours=True)
         for one in follow_ups
     ]
-    return sorted(lines, key=lambda line: line.at, reverse=True)
+    return sorted(lines, key=lambda line: line.at)[::-1]
 
 
 def _files_of(entry: StoryEntry, files: Sequence[AttachmentView]) -> Sequence[AttachmentView]:
