@@ -30,18 +30,12 @@ OF_PROMETHEUS: Mapping[str, frozenset[str]] = {
 """What Prometheus adds to every scrape, with its labels beyond job and instance."""
 
 AWAITED: Mapping[str, frozenset[str]] = {
-    "fettle_store_errors_total": frozenset({"operation"}),
     "fettle_watchdog_last_received_timestamp_seconds": frozenset({"source"}),
     "fettle_alerts_received_total": frozenset({"source", "status"}),
     "fettle_alerts_deduplicated_total": frozenset({"source"}),
     "fettle_alert_webhook_requests_total": frozenset({"source", "outcome"}),
-    "fettle_http_requests_total": frozenset({"method", "route", "code"}),
-    "fettle_http_request_duration_seconds_bucket": frozenset({"method", "route", "le"}),
-    "fettle_ticket_response_support_seconds_bucket": frozenset({"priority", "le"}),
-    "fettle_ticket_response_support_seconds_count": frozenset({"priority"}),
     "process_resident_memory_bytes": frozenset({"process"}),
     "process_cpu_seconds_total": frozenset({"process"}),
-    "fettle_email_delivery_seconds_bucket": frozenset({"kind", "le"}),
 }
 """Names of the contract that the service does not export yet."""
 

@@ -1,0 +1,195 @@
+"""Every expression of the boards has data: a real Prometheus scrapes a service on a seeded store.
+
+The prober does not run, so that the store stays as it was made; the desk does, with its sweeps and
+its delivery to a mail server that is not there. Prometheus loads the rules as they are delivered,
+evaluated every second.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from dashboards.build import BOARDS, Asked, build, list_asked
+from dashboards.names import recorded
+from monitor.service import build_policy
+from monitor.settings.load import load
+from tests.clocks import FakeClock
+from tests.prometheus import Prometheus, lay_out, real
+from tests.seeded import ALL_DAY, CLIENTS, NAMES, Past
+from tests.system.running import eventually, free_port
+from tickets.store import Store
+
+pytestmark = pytest.mark.timeout(300)
+
+ALWAYS = [{"days": list(ALL_DAY), "from": "00:00", "to": "24:00"}]
+"""A maintenance window that never ends."""
+
+CHOSEN = {
+    "$client": ".+",
+    "$site": ".+",
+    "$__rate_interval": "1m",
+    "$__interval": "1m",
+    "$__range": "1h",
+}
+"""What Grafana puts in for its variables, with everything chosen."""
+
+BY_BOARD = {name: list(list_asked(make("http://desk"))) for name, make in BOARDS.items()}
+EXPRESSIONS = [
+    pytest.param(asked, id=f"{name}: {asked.where}")
+    for name, found in BY_BOARD.items()
+    for asked in found
+]
+
+
+def filled(expression: str) -> str:
+    for variable, value in CHOSEN.items():
+        expression = expression.replace(variable, value)
+    assert "$" not in expression
+    return expression
+
+
+@dataclass
+class Seeded:
+    """The service on a seeded store, and the Prometheus that scrapes it."""
+
+    prometheus: Prometheus
+    url: str
+
+
+def write_config(folder: Path, port: int) -> Path:
+    config = folder / "fettle.yml"
+    document: dict[str, Any] = {
+        "agency": {
+            "name": "Bright Agency",
+            "url": "https://agency.test",
+            "mail_from": "support@agency.test",
+        },
+        "store": {"url": f"sqlite:///{folder}/fettle.db"},
+        "web": {"listen": f"127.0.0.1:{port}", "metrics_interval": "1s"},
+        "mail": {"host": "127.0.0.1", "port": free_port(), "security": "none"},
+        "support": {"hours": ALL_DAY},
+        "staff_channels": {"duty": ["mailto://duty@agency.test"]},
+        "clients": [
+            {
+                "slug": client,
+                "name": name,
+                "contacts": [{"name": "Anna Wright", "email": f"anna@{client}.test"}],
+                "sites": [
+                    {
+                        "slug": slug,
+                        "name": title,
+                        "url": f"https://{slug}.{client}.test/",
+                        "maintenance": ALWAYS if slug == "spa" else [],
+                    }
+                    for slug, (of, title) in NAMES.items()
+                    if of == client
+                ],
+            }
+            for client, name in CLIENTS.items()
+        ],
+    }
+    config.write_text(yaml.safe_dump(document))
+    return config
+
+
+def hurry_rules(folder: Path) -> None:
+    """Let the rules laid out there be evaluated as often as everything else is."""
+    for file in (folder / "dashboards" / "rules").glob("*.yml"):
+        text = file.read_text()
+        for slow in ("interval: 1m", "interval: 5m"):
+            text = text.replace(slow, "interval: 1s")
+        file.write_text(text)
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> Iterator[Seeded]:
+    real("prometheus")
+    folder = tmp_path_factory.mktemp("seeded")
+    shutil.copy(migrated_sqlite, folder / "fettle.db")
+    port = free_port()
+    config = write_config(folder, port)
+    policy = build_policy(load(config, environ={}), clock=FakeClock(datetime.now(UTC)))
+    store = Store(f"sqlite:///{folder}/fettle.db")
+    Past(store, policy, datetime.now(UTC)).happen()
+    words = [sys.executable, "-m", "monitor", "run", "--role", "desk", "--config", str(config)]
+    with (folder / "service.log").open("wb") as log:
+        service = subprocess.Popen(words, stderr=log)
+    prometheus = Prometheus(lay_out(folder, fettle=f"127.0.0.1:{port}"), folder / "prometheus")
+    hurry_rules(folder)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        eventually(lambda: _answers(url, service, folder / "service.log"), what="the desk")
+        prometheus.start()
+        for turn in (1, 2):
+            scrapes = f"count_over_time(fettle_build_info[1m]) >= {2 * turn}"
+            eventually(partial(prometheus.query, scrapes), what="a scrape")
+            Past(store, policy, datetime.now(UTC)).go_on(turn)
+            httpx.get(f"{url}/status/nobody")
+        eventually(
+            lambda: not missing(prometheus), what="every rule to have been evaluated", within=60
+        )
+        yield Seeded(prometheus, url)
+    finally:
+        prometheus.stop()
+        service.terminate()
+        service.wait(30)
+        store.close()
+
+
+def missing(prometheus: Prometheus) -> list[str]:
+    """Return the names of recorded series that have no data."""
+    return [name for name in recorded() if not prometheus.query(name)]
+
+
+def _answers(url: str, service: subprocess.Popen[bytes], log: Path) -> bool:
+    assert service.poll() is None, log.read_text(errors="replace")
+    try:
+        return httpx.get(f"{url}/metrics", timeout=10).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_boards_are_asked_for_all_that_they_show() -> None:
+    assert sorted(BY_BOARD) == ["health", "overview", "site", "tickets"]
+    assert len(EXPRESSIONS) > 100
+    assert set(build()) == {f"{name}.json" for name in BY_BOARD}
+
+
+@pytest.mark.parametrize("asked", EXPRESSIONS)
+def test_an_expression_has_data(seeded: Seeded, asked: Asked) -> None:
+    expression = filled(asked.expression)
+    if asked.is_now:
+        found = seeded.prometheus.query(expression)
+        numbers = [float(series["value"][1]) for series in found]
+    else:
+        now = datetime.now(UTC).timestamp()
+        answer = seeded.prometheus.get(
+            "query_range", query=expression, start=str(now - 10), end=str(now), step="1s"
+        )
+        numbers = [float(at[1]) for series in answer["result"] for at in series["values"]]
+    assert numbers, f"no data: {expression}"
+    assert not all(map(isnan, numbers)), f"nothing but NaN: {expression}"
+
+
+def test_a_table_of_sites_has_every_state(seeded: Seeded) -> None:
+    [first] = [
+        asked for asked in BY_BOARD["overview"] if asked.where.startswith("9 ") and asked.is_now
+    ][:1]
+    ranks = {
+        series["metric"]["site"]: float(series["value"][1])
+        for series in seeded.prometheus.query(filled(first.expression))
+    }
+    assert ranks == {"menu": 5, "rooms": 4, "foyer": 3, "spa": 2, "booking": 1, "tickets": 1}
