@@ -46,7 +46,7 @@ class _Kept:
     since: datetime
     until: datetime
     labels: Labels
-    lines: Sequence[bytes]
+    lines: Sequence[str]
 
 
 class SiteLines:
@@ -87,8 +87,8 @@ class SiteLines:
             kept[site.slug] = found
         self._kept = kept
         columns = zip(*(each.lines for each in kept.values()), strict=True)
-        texts = map(b"".join, columns) if kept else (b"" for _ in LINE_FAMILIES)
-        return list(zip(LINE_FAMILIES, texts, strict=True))
+        texts = map("".join, columns) if kept else ("" for _ in LINE_FAMILIES)
+        return [(family, text.encode()) for family, text in zip(LINE_FAMILIES, texts, strict=True)]
 
 
 def _write(
@@ -106,12 +106,10 @@ def _write(
     probed = list_probed(fresh, standing, labels, is_told=is_told)
     stood = [Stood(labels.with_address, standing, standing.state(now), fresh)]
     counted = [Counted(labels.without_address, standing, incidents)]
-    lines = [
-        *(told.text(probed) for told in PROBE_FAMILIES),
-        *(told.text(stood) for told in SITE_FAMILIES),
-        *(told.text(counted) for told in COUNT_FAMILIES),
-    ]
-    return _Kept(facts, now, _until(standing, now), labels, [line.encode() for line in lines])
+    lines = [told.text(probed) for told in PROBE_FAMILIES]
+    lines += [told.text(stood) for told in SITE_FAMILIES]
+    lines += [told.text(counted) for told in COUNT_FAMILIES]
+    return _Kept(facts, now, _until(standing, now), labels, lines)
 
 
 def _until(standing: Standing, now: datetime) -> datetime:

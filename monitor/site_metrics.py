@@ -78,14 +78,12 @@ class SiteFamily(Generic[Subject]):
 
     def text(self, subjects: Iterable[Subject]) -> str:
         """Return the lines of all samples; both formats write samples the same way."""
-        name, samples = self.family.name, self.samples
-        return "".join(
-            [
-                f"{name}{{{subject.labels}{more}}} {number!r}\n"
-                for subject in subjects
-                for more, number in samples(subject)
-            ]
-        )
+        name, text = self.family.name, ""
+        for subject in subjects:  # nearly always one
+            labels = subject.labels
+            for more, number in self.samples(subject):
+                text += f"{name}{{{labels}{more}}} {number!r}\n"
+        return text
 
 
 @dataclass(frozen=True, slots=True)
