@@ -67,6 +67,8 @@ MARKS = {
     Notice.VERIFY: Mark("", "Please verify", "accent"),
     Notice.NEW_LINK: Mark("", "Your link", "accent"),
     Notice.STATEMENT: Mark("", "Statement", "accent"),
+    Notice.DIGEST: Mark("", "New requests", "accent"),
+    Notice.MAIL_FAULT: Mark("", "Mail", "accent"),
 }
 """The hues of states are kept for states of a site; what people do is in the accent."""
 

@@ -218,6 +218,8 @@ MAIL_KINDS = {
     Notice.NEW_LINK: "reply",
     Notice.VERIFY: "opened",
     Notice.STATEMENT: "report",
+    Notice.DIGEST: "reminder",
+    Notice.MAIL_FAULT: "reminder",
 }
 """What the contract's label ``kind`` calls each notice."""
 

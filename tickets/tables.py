@@ -11,7 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from tickets.rules.message import Channel, DeliveryOutcome, FailureReason, MessageState
+from tickets.rules.message import (
+    Channel,
+    DeliveryOutcome,
+    FailureReason,
+    HoldReason,
+    MessageState,
+)
 from tickets.rules.notice import Audience, Notice
 from tickets.rules.promise import CountedIn, MetBy
 from tickets.rules.staff import Role
@@ -229,6 +235,11 @@ class MessageRow(Row, table=True):
 
     A message belongs to an entry of a ticket, or to no ticket: then ``entry_number`` is 0 and
     ``key`` names what it tells, once per address.
+
+    A message with a ``carrier_id`` goes in that message's mail and shares its fate. From its first
+    claim on a message is sealed: nothing joins it any more. ``held_for`` says why ``not_before``
+    lies ahead where that is no back-off. ``forgiven`` are attempts before it was requeued;
+    ``told_at`` is when staff were told that it is dead.
     """
 
     __table_args__ = (
@@ -241,6 +252,7 @@ class MessageRow(Row, table=True):
             postgresql_where=sa.text("state IN ('pending', 'sending')"),
         ),
         sa.Index("ix_message_newest", "written_at"),
+        sa.Index("ix_message_sent", "sent_at"),
         sa.Index("uq_message_key_address", "key", "address", unique=True),
     )
 
@@ -268,6 +280,12 @@ class MessageRow(Row, table=True):
     claimed_by: str | None = None
     sent_at: datetime | None = Field(default=None, sa_type=Instant)
     last_failure: str | None = None
+    carrier_id: int | None = Field(default=None, foreign_key="message.id", index=True)
+    is_sealed: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+    held_for: HoldReason | None = Field(default=None, sa_type=stored_enum(HoldReason, "held_for"))
+    forgiven: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    requeued_at: datetime | None = Field(default=None, sa_type=Instant)
+    told_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class DeliveryRow(Row, table=True):

@@ -159,6 +159,10 @@ NOTICES = {
     Notice.ALERT: "Alert",
     Notice.ALERT_ENDED: "Alert ended",
     Notice.NEW_LINK: "New link",
+    Notice.VERIFY: "Verification",
+    Notice.STATEMENT: "Statement",
+    Notice.DIGEST: "New requests",
+    Notice.MAIL_FAULT: "Fault of the mail",
 }
 
 MESSAGE_STATES = {

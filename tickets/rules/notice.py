@@ -43,6 +43,8 @@ class Notice(StrEnum):
     VERIFY = "verify"
     NEW_LINK = "new_link"
     STATEMENT = "statement"
+    DIGEST = "digest"
+    MAIL_FAULT = "mail_fault"
 
 
 AUTOMATIC_NOTICES = frozenset(
@@ -69,12 +71,22 @@ AUTOMATIC_NOTICES = frozenset(
         Notice.NEW_LINK,
         Notice.VERIFY,
         Notice.STATEMENT,
+        Notice.DIGEST,
+        Notice.MAIL_FAULT,
     }
 )
 """Notices that no person wrote: their mail says ``Auto-Submitted: auto-generated``."""
 
 NOTICES_OF_NO_TICKET = frozenset(
-    {Notice.BLIND, Notice.SIGHTED, Notice.CALENDAR_ENDS, Notice.STATEMENT, Notice.VERIFY}
+    {
+        Notice.BLIND,
+        Notice.SIGHTED,
+        Notice.CALENDAR_ENDS,
+        Notice.STATEMENT,
+        Notice.VERIFY,
+        Notice.DIGEST,
+        Notice.MAIL_FAULT,
+    }
 )
 """Notices that belong to no ticket: to staff about ourselves, and a client's statement."""
 
