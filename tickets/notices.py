@@ -18,6 +18,7 @@ from tickets.policy import ClientProfile, Policy
 from tickets.promises import support_facts
 from tickets.rules.message import Channel
 from tickets.rules.notice import Audience, Notice
+from tickets.rules.pseudonym import is_pseudonym
 from tickets.rules.status_access import StatusAccess
 from tickets.rules.ticket import MACHINE_SOURCES, reference
 from tickets.tables import StaffRow, TicketRow, WatcherRow
@@ -37,7 +38,8 @@ def client_recipients(tx: Session, policy: Policy, ticket: TicketRow) -> Sequenc
     """Return who at the client hears of the ticket.
 
     Of a ticket that a machine opened: the contacts for incidents. Of another: who asked, or where
-    nobody is known, the contacts for tickets. Watchers hear of both. Of an internal one: nobody.
+    nobody is known (any more), the contacts for tickets. Watchers hear of both. Of an internal one:
+    nobody.
     """
     if ticket.is_internal:
         return ()
@@ -45,11 +47,12 @@ def client_recipients(tx: Session, policy: Policy, ticket: TicketRow) -> Sequenc
     watchers = [
         Recipient(row.name, row.address, Audience.CLIENT)
         for row in tx.exec(query.order_by(col(WatcherRow.address))).all()
+        if not is_pseudonym(row.address)
     ]
     contacts = policy.contacts_of(ticket.client)
     if ticket.source in MACHINE_SOURCES:
         return (*contacts.incidents, *watchers)
-    if ticket.requester_address is None:
+    if ticket.requester_address is None or is_pseudonym(ticket.requester_address):
         return (*contacts.tickets, *watchers)
     name = ticket.requester_name or ticket.requester_address
     return (Recipient(name, ticket.requester_address, Audience.CLIENT), *watchers)

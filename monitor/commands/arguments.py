@@ -9,6 +9,8 @@ import argparse
 
 from monitor.commands import kinds
 from monitor.commands.leaves import Group, Help, add_group, add_leaf, values
+from monitor.commands.mail_arguments import add_contacts, add_mail
+from monitor.commands.statement_arguments import add_statement
 from monitor.commands.store_arguments import add_outbox_and_db, add_staff
 from monitor.commands.ticket_arguments import add_tickets
 from monitor.commands.token_arguments import add_token
@@ -52,8 +54,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_service(group)
     _add_looks(group)
     add_tickets(group)
+    add_statement(group)
     add_staff(group)
     add_token(group)
+    add_mail(group)
+    add_contacts(group)
     add_outbox_and_db(group)
     return parser
 
