@@ -17,6 +17,7 @@ from prometheus_client import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from monitor.alert_metrics import ALERT_FAMILIES, read_alert_metrics
 from monitor.figures import (
     IncidentFigures,
     ProberFigures,
@@ -76,7 +77,9 @@ class Group:
     read: Callable[[Session, datetime], Iterable[Metric]]
 
 
-GROUPS: Sequence[Group] = ()
+GROUPS: Sequence[Group] = (
+    Group(name="Alerts in", families=ALERT_FAMILIES, read=read_alert_metrics),
+)
 """Groups beside those that are built in here, in the order of the page."""
 
 FAMILIES: Mapping[str, Sequence[Family]] = {

@@ -25,6 +25,7 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as text_families
 from sqlmodel import col, select
 
+from monitor.alert_tables import AlertSourceRow
 from monitor.http_metrics import HTTP_FAMILIES
 from monitor.metrics import FAMILIES, MetricsPage, render
 from monitor.rules.observation import Cause, Certificate, Observation, Phases
@@ -778,6 +779,10 @@ def furnish(store: Store) -> None:
         location="main", holder="test", expires_at=START + MINUTE, ticked_at=START, figures={}
     )
     store.write(lambda tx: tx.add(prober))
+    source = AlertSourceRow(
+        name="prometheus", added_at=START, firing_count=7, watchdog_at=START, removed_at=None
+    )
+    store.write(lambda tx: tx.add(source))
 
 
 class TestThePage:
