@@ -119,6 +119,21 @@ class Policy:
         own = self.promises.get(client)
         return self.targets if own is None else own.targets
 
+    def support_url(self, client: str) -> str:
+        """Return the address of the request form of the client with slug ``client``."""
+        return f"{self.base_url}/support/{client}"
+
+    def status_url(self, client: str) -> str | None:
+        """Return where a client's own people read its status page, with its key if it has one.
+
+        None for a client that is not configured or whose page is off.
+        """
+        profile = self.clients.get(client)
+        if profile is None or profile.status_access is StatusAccess.OFF:
+            return None
+        key = "" if profile.status_key is None else f"?key={profile.status_key}"
+        return f"{self.base_url}/status/{client}{key}"
+
     def staff_of(self, channel: StaffChannel) -> tuple[Recipient, ...]:
         """Return who stands behind one list of ``staff_channels``."""
         return self.duty if channel is StaffChannel.DUTY else self.lead

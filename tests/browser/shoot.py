@@ -57,6 +57,7 @@ PAGES = {
     "site-down": "/sites/harbour-booking",
     "site-up": "/sites/moss-tickets",
     "site-new": "/sites/tidewater-archive",
+    "clients": "/clients",
     "outbox": "/outbox",
     "calendar": "/calendar",
     "missing": "/tickets/T-9999",

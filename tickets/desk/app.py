@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from tickets.accounts import SignedIn
 from tickets.desk.answers import Desk, see_other
 from tickets.desk.calendar_page import show_calendar
+from tickets.desk.clients_page import show_clients
 from tickets.desk.context import DeskContext
 from tickets.desk.new_ticket import open_new_ticket, show_new_ticket
 from tickets.desk.outbox_page import show_outbox
@@ -45,6 +46,7 @@ _STAFF_PAGES: dict[str, StaffPage] = {
     "/tickets/{ref}/files/{file}": show_file,
     "/sites": show_sites,
     "/sites/{slug}": show_site,
+    "/clients": show_clients,
     "/outbox": show_outbox,
     "/calendar": show_calendar,
 }

@@ -1,6 +1,6 @@
 """What a client's status page tells, as values: one sentence, sites, incidents; kept for seconds.
 
-The page is public, so nothing here names an address, a ticket, a person or what staff see of a fault.
+The page may be public: nothing here names an address, a ticket, a person or what staff saw.
 """
 
 from __future__ import annotations

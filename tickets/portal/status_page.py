@@ -45,14 +45,6 @@ def status_routes(portal: Portal) -> Sequence[Route]:
     ]
 
 
-def status_address(portal: Portal, client: str) -> str | None:
-    """Return where the client's own people read its status page; None where it is off."""
-    profile = portal.context.policy.clients.get(client)
-    if profile is None or profile.status_access is StatusAccess.OFF:
-        return None
-    return f"/status/{client}{_query(profile.status_key)}"
-
-
 async def _show(portal: Portal, boards: StatusBoards, show: Show, request: Request) -> Response:
     face = portal.get_face(request)
     key = _admit(portal, request, face)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -210,6 +210,14 @@ def count_queue(tx: Session) -> int:
     """Count the tickets that ``list_queue`` would list without a filter."""
     open_tickets = col(TicketRow.status).in_([*OPEN_STATUSES])
     return tx.exec(select(sa.func.count()).select_from(TicketRow).where(open_tickets)).one()
+
+
+def count_open_by_client(tx: Session) -> Mapping[str, int]:
+    """Return how many tickets in the queue each client has; clients without any are left out."""
+    client, count = col(TicketRow.client), sa.func.count().label("waiting")
+    is_open = col(TicketRow.status).in_([*OPEN_STATUSES])
+    query = sa.select(client, count).where(is_open).group_by(client)
+    return {row.client: row.waiting for row in tx.connection().execute(query)}
 
 
 def list_clients(tx: Session) -> Sequence[tuple[str, str]]:
