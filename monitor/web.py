@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route
 
 from monitor.alerts.door import AlertContext, alert_routes
 from monitor.alerts.source import AlertSource
+from monitor.discovery import discovery_routes
 from monitor.http_metrics import CountRequests, Requests
 from monitor.metrics import KEPT_SECONDS, MetricsPage
 from monitor.queries import readiness
@@ -119,6 +120,7 @@ def create_app(web: Web) -> Starlette:
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
         Route("/metrics", metrics),
+        *discovery_routes(web.store, web.clock),
         *alert_routes(alerts),
         api_mount(api),
         *portal_routes(portal),

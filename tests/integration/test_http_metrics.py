@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -12,7 +13,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from monitor.http_metrics import CountRequests, Requests
+from monitor.service_metrics import ServiceFigures
+from monitor.web import Web, create_app
 from tests.clocks import FakeClock
+from tests.sites import POLICY
+from tickets.store import Store
 
 
 def an_app(clock: FakeClock, requests: Requests) -> Starlette:
@@ -92,3 +97,34 @@ async def test_the_time_of_an_answer_is_told(clock: FakeClock) -> None:
     assert found[("_bucket", "0.25")] == 0
     assert found[("_bucket", "0.5")] == found[("_count", None)] == 2
     assert round(found[("_sum", None)], 6) == 0.6
+
+
+async def test_the_services_own_routes_are_told_by_their_templates(
+    store: Store, clock: FakeClock
+) -> None:
+    service = ServiceFigures(version="1", revision="", python_version="3", reloaded_at=clock.now())
+    app = create_app(Web(store=store, policy=POLICY, clock=clock, service=service))
+    base = "http://desk.agency.test"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base) as client:
+        for path in (
+            "/-/healthy",
+            "/tickets/T-1001",
+            "/api/v1/tickets/T-1001",
+            "/static/no-such.css",
+            "/no/such/page/SECRET",
+        ):
+            await client.get(path)
+        page = (await client.get("/metrics")).text
+    told = {
+        sample.labels["route"]
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name == "fettle_http_requests_total"
+    }
+    assert told == {
+        "/-/healthy",
+        "/tickets/{ref}",
+        "/api/v1/tickets/{ref}",
+        "/static/{name}",
+        "unmatched",
+    }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.datastructures import MutableHeaders
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_POLICY = "; ".join(
@@ -32,11 +35,13 @@ _HTTPS_FOR = "max-age=31536000"
 class SecurityHeaders:
     """ASGI middleware: adds what is missing of the headers, and ``no-store`` unless told otherwise.
 
-    ``is_secure`` says that browsers reach us by https, and asks them to stay there.
+    ``is_secure`` says that browsers reach us by https, and asks them to stay there. ``routes`` are
+    those of the application within, for whoever counts requests by route.
     """
 
     def __init__(self, app: ASGIApp, *, is_secure: bool) -> None:
         self._app = app
+        self.routes: Sequence[BaseRoute] = getattr(app, "routes", ())
         self._headers = dict(_ALWAYS)
         if is_secure:
             self._headers["Strict-Transport-Security"] = _HTTPS_FOR

@@ -10,3 +10,4 @@ class Scope(StrEnum):
 
     TICKETS_READ = "tickets:read"
     TICKETS_WRITE = "tickets:write"
+    SITES_READ = "sites:read"
