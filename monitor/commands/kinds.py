@@ -10,6 +10,7 @@ import math
 import re
 from datetime import date
 
+from monitor.rules.month import Month, parse_month
 from monitor.rules.site import Network
 from tickets.addresses import HostPort, parse_host_port, shown
 
@@ -52,6 +53,14 @@ def day(text: str) -> date:
     raise argparse.ArgumentTypeError(
         f"{shown(text)} is not a date; write YYYY-MM-DD, such as 2026-12-23"
     )
+
+
+def month(text: str) -> Month:
+    """Return a month."""
+    try:
+        return parse_month(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a month: {error}") from None
 
 
 def minutes(text: str) -> int:

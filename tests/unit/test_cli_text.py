@@ -172,7 +172,7 @@ COMMANDS = {
     "fettle tickets log-time",
     "fettle staff add", "fettle staff list", "fettle staff disable", "fettle staff password",
     "fettle outbox list", "fettle db upgrade", "fettle db check", "fettle healthcheck",
-    "fettle version", "fettle sites show",
+    "fettle version", "fettle sites show", "fettle statement",
     "fettle token add",
     "fettle token list",
     "fettle token revoke",
