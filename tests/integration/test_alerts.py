@@ -250,11 +250,24 @@ class TestRepeatsAndLateWords:
         assert take(bench, *alerts) == Taken(alerts=len(alerts), begun=0, ended=0)
         assert [(ticket.status, ticket.version) for ticket in bench.tickets()] == before
 
-    async def test_two_senders_of_a_cluster_make_one_ticket(self, bench: AlertBench) -> None:
-        body = a_body(an_alert(starts_at=bench.ago(1), site="shop"), an_alert("Other"))
-        answers = await asyncio.gather(*(bench.post(body) for _ in range(6)))
-        assert {answer.status_code for answer in answers} == {200}
-        assert len(bench.tickets()) == 2
+    async def test_two_senders_at_once_make_one_ticket(
+        self, bench: AlertBench, store: Store, store_url: str, clock: FakeClock
+    ) -> None:
+        """Two Alertmanagers of a cluster, and Grafana, at two processes of the service."""
+        second = Store(store_url)
+        other = AlertBench(second, clock)
+        for number, site in enumerate(("shop", "rooms", "menus"), start=1):
+            body = a_body(an_alert(starts_at=bench.ago(1), site=site))
+            answers = await asyncio.gather(
+                *(
+                    at.post(body, source=source)
+                    for at in (bench, other, bench, other)
+                    for source in ("prometheus", "grafana")
+                )
+            )
+            assert {answer.status_code for answer in answers} == {200}
+            assert len(bench.tickets()) == number
+        second.close()
 
 
 @on_sqlite
