@@ -169,6 +169,7 @@ def _client(website: Website) -> dict[str, Any]:
     return {
         "slug": website.client,
         "name": website.client_name,
+        "branding": {"colour": website.colour},
         "contacts": [
             {"name": f"{website.client_name} office", "email": f"office@{website.client}.example"}
         ],

@@ -34,6 +34,7 @@ class Website:
     name: str
     title: str
     words: str
+    colour: str
     clock: Clock
     mood: Mood = Mood.WELL
     changed_at: datetime | None = None
@@ -129,6 +130,7 @@ def make_websites(clock: Clock) -> tuple[Website, ...]:
             name="Booking site",
             title="A room with a view of the boats",
             words="Choose your dates and one of eleven rooms above the quay.",
+            colour="#0b5d57",
             clock=clock,
         ),
         Website(
@@ -138,6 +140,7 @@ def make_websites(clock: Clock) -> tuple[Website, ...]:
             name="Shop",
             title="Notebooks, bound by hand",
             words="Twelve papers, four sizes, and a pencil that fits the spine.",
+            colour="#8a3b12",
             clock=clock,
         ),
         Website(
@@ -147,6 +150,7 @@ def make_websites(clock: Clock) -> tuple[Website, ...]:
             name="Tickets",
             title="The winter season is on sale",
             words="Six plays, one opera, and a pantomime that behaves itself.",
+            colour="#6d2a6b",
             clock=clock,
         ),
     )
