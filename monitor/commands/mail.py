@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from monitor.commands.screen import Screen, Tone, Toned
 from monitor.commands.surroundings import Surroundings, WrongUsage
+from tickets.addresses import canonical_mail_address
 from tickets.errors import Refused
 from tickets.letter import Letter, Letters
 from tickets.letter_preview import SampleLetter, preview_letters
@@ -81,9 +82,13 @@ def test(surroundings: Surroundings, arguments: Namespace) -> int:
     from tickets.smtp import SmtpSender
 
     settings = surroundings.load_settings()
+    try:
+        address = canonical_mail_address(arguments.address.strip())
+    except ValueError as error:
+        raise WrongUsage(f"ADDRESS: {error}") from error
     server = mail_server(settings)
     where = f"{server.host}:{server.port} ({server.security})"
-    mail = _test_mail(surroundings, mail_identity(settings), settings, arguments.address)
+    mail = _test_mail(surroundings, mail_identity(settings), settings, address)
 
     async def send() -> str:
         sender = SmtpSender(server, deadline=TEST_DEADLINE)
