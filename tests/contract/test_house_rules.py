@@ -226,7 +226,9 @@ def test_the_lock_is_in_step_with_the_project() -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "extras"), [(PRODUCT, []), (SOURCES, ["dev", "pictures"])], ids=["product", "all"]
+    ("files", "extras"),
+    [(PRODUCT, ["pdf"]), (SOURCES, ["dev", "pictures"])],
+    ids=["product", "all"],
 )
 def test_every_library_imported_is_declared(files: list[str], extras: list[str]) -> None:
     ours = {"monitor", "tickets", "tests", "dashboards"}

@@ -43,7 +43,10 @@ class ContactSettings(Section):
     tickets: Flag = Field(
         default=True, description="Whether mails about the client's own requests go here."
     )
-    statement: Flag = Field(default=False, description="Whether the monthly statement goes here.")
+    statement: Flag = Field(
+        default=False,
+        description="Whether the monthly statement goes here, until the contact unsubscribes.",
+    )
 
 
 class BrandingSettings(Section):
