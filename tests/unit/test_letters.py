@@ -37,7 +37,8 @@ def shown(letter: Letter) -> str:
     """Return what a reader sees of the HTML part, its blanks folded."""
     assert letter.html is not None
     body = letter.html.partition("</head>")[2]
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
+    seen = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
+    return re.sub(r" ([.,;:])", r"\1", seen)
 
 
 @pytest.mark.parametrize(
