@@ -9,6 +9,7 @@ from tickets.clock import Clock
 from tickets.pages.headers import CONTENT_POLICY
 from tickets.pages.watch import Watch
 from tickets.policy import Policy
+from tickets.rules.status_access import StatusAccess
 from tickets.store import Store
 
 
@@ -38,6 +39,7 @@ class PortalContext:
             name=branding.name or profile.name,
             colour=branding.colour,
             logo_url=branding.logo_url,
+            has_public_status=profile.status_access is StatusAccess.PUBLIC,
         )
 
 
@@ -49,6 +51,7 @@ class Face:
     name: str
     colour: str | None
     logo_url: str | None
+    has_public_status: bool
 
     @property
     def content_policy(self) -> str:
