@@ -45,6 +45,23 @@ class Role(Protocol):
 
 Part = Callable[[asyncio.Event], Awaitable[None]]
 
+Beat = Callable[[], None]
+"""Gives a sign of life of a role."""
+
+BEAT_SECONDS = 1.0
+
+
+def give_none() -> None:
+    """Give no sign of life: for a role that nobody watches."""
+
+
+async def beat_until(stop: asyncio.Event, beat: Beat) -> None:
+    """Beat once a second until ``stop`` is set, as long as the event loop turns."""
+    stopping = asyncio.create_task(stop.wait())
+    while not stopping.done():
+        beat()
+        await asyncio.wait({stopping}, timeout=BEAT_SECONDS)
+
 
 async def run_together(stop: asyncio.Event, *parts: Part) -> None:
     """Run ``parts`` until ``stop`` is set; one that dies stops the others and is raised."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -151,10 +151,12 @@ async def serve(
     port: int,
     stop: asyncio.Event,
     trusted_proxies: Sequence[Network] = (),
+    while_listening: Callable[[], Coroutine[None, None, None]] | None = None,
 ) -> None:
     """Serve ``app`` until ``stop`` is set, then let requests in hand finish for a few seconds.
 
-    ``X-Forwarded-For`` and ``-Proto`` are believed when they come from ``trusted_proxies`` only.
+    ``while_listening`` is begun once the address is bound. ``X-Forwarded-For`` and ``-Proto`` are
+    believed when they come from ``trusted_proxies`` only.
     Raises ``OSError`` when the address cannot be bound.
     """
     listener = await _bind(host, port, stop)
@@ -177,12 +179,15 @@ async def serve(
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
+    beside = asyncio.create_task(while_listening()) if while_listening is not None else None
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         await serving
     finally:
         stopping.cancel()
+        if beside is not None:
+            beside.cancel()
         listener.close()
 
 

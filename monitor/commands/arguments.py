@@ -92,6 +92,7 @@ def _add_service(group: Group) -> None:
     )
     run.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
     run.add_argument("--holder", help=argparse.SUPPRESS)
+    run.add_argument("--pulse", type=int, help=argparse.SUPPRESS)
     demo = add_leaf(
         group,
         "demo",

@@ -25,9 +25,9 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared, not
 
 def run(surroundings: Surroundings, arguments: Namespace) -> int:
     """Run the service, or one role of it, until it is told to stop."""
-    from monitor import supervisor
+    from monitor import startup
 
-    return supervisor.run(
+    return startup.run(
         surroundings.config,
         environ=surroundings.environ,
         role=arguments.role,
@@ -35,6 +35,7 @@ def run(surroundings: Surroundings, arguments: Namespace) -> int:
         listen=None if arguments.listen is None else str(arguments.listen),
         supervised=arguments.supervised,
         holder=arguments.holder,
+        pulse=arguments.pulse,
     )
 
 

@@ -18,8 +18,9 @@ from monitor.demo.websites import Website, make_websites
 from monitor.logs import set_up_logs
 from monitor.service import build_policy, run_together
 from monitor.settings.load import load
+from monitor.startup import prepare, stop_on_signals
 from monitor.store_watch import StoreWatch
-from monitor.supervisor import ROLES, Launch, Supervisor, prepare, stop_on_signals
+from monitor.supervisor import ROLES, Launch, Supervisor
 from monitor.web import serve
 from tickets.accounts import add_staff, hash_password
 from tickets.clock import Clock, SystemClock

@@ -11,7 +11,7 @@ from monitor.jobs import Jobs
 from monitor.readings.keeping import Retention, keep_readings
 from monitor.roles.alerting import alerting_part
 from monitor.roles.letters import LetterWatch, letters_folder
-from monitor.service import Part, build_policy, run_together
+from monitor.service import Beat, Part, beat_until, build_policy, give_none, run_together
 from monitor.settings import Settings
 from monitor.statement.mailing import send_due
 from tickets.channels import PushChannel
@@ -38,6 +38,7 @@ class DeliveryRole:
     settings: Settings
     holder: str
     clock: Clock
+    beat: Beat = give_none
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver and sweep until ``stop`` is set; messages in hand are finished first."""
@@ -45,6 +46,7 @@ class DeliveryRole:
         try:
             await run_together(
                 stop,
+                lambda ending: beat_until(ending, self.beat),
                 *delivery_parts(
                     store,
                     self.settings,

@@ -11,7 +11,7 @@ from platform import python_version
 from monitor.alerts.source import list_sources
 from monitor.jobs import Jobs
 from monitor.roles.delivery import delivery_parts
-from monitor.service import build_policy, run_together
+from monitor.service import Beat, beat_until, build_policy, give_none, run_together
 from monitor.service_metrics import ServiceFigures
 from monitor.settings import Settings
 from monitor.web import Web, create_app, serve
@@ -26,6 +26,7 @@ class DeskRole:
     settings: Settings
     holder: str
     clock: Clock
+    beat: Beat = give_none
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve, deliver and sweep until ``stop`` is set."""
@@ -60,6 +61,7 @@ class DeskRole:
                     port=listen.port,
                     stop=ending,
                     trusted_proxies=settings.web.trusted_proxies,
+                    while_listening=lambda: beat_until(ending, self.beat),
                 ),
                 *delivery_parts(store, settings, jobs=jobs, holder=self.holder, clock=clock),
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -15,16 +14,14 @@ from monitor.jobs import Jobs
 from monitor.ledger import Confirmed, IncidentPolicy, Ledger
 from monitor.loop_lag import LoopLag
 from monitor.prober import Prober
-from monitor.readings import Document, Known, Readings, load_known, store_changes
-from monitor.readings.buckets import Bucket
-from monitor.readings.rows import add_buckets
+from monitor.readings import Known, Readings, load_known
 from monitor.roles import upkeep
 from monitor.roles.descriptors import affordable
 from monitor.roles.lookout import Lookout, cycle_seconds
-from monitor.roles.recording import Recorder
+from monitor.roles.recording import ReadingsWriter, Recorder
 from monitor.rules.streak import Streak
 from monitor.rules.verdict import Verdict
-from monitor.service import build_policy
+from monitor.service import Beat, build_policy, give_none
 from monitor.settings import Settings
 from monitor.sites import list_sites
 from monitor.tables import IncidentRow
@@ -54,6 +51,7 @@ class ProberRole:
     location: str
     holder: str
     clock: Clock
+    beat: Beat = give_none
 
     async def run(self, stop: asyncio.Event) -> None:
         """Wait for the location's lease, then probe until ``stop`` is set.
@@ -79,6 +77,7 @@ class ProberRole:
             if fence is not None:
                 log.info("service.lease_acquired", location=self.location, fence=fence)
                 return fence
+            self.beat()
             if not is_waiting:
                 is_waiting = True
                 log.warning("service.lease_awaited", location=self.location)
@@ -122,24 +121,18 @@ class ProberRole:
             concurrency=affordable(settings.probing.concurrency),
             wait=asyncio.sleep,
         )
-        kept = await store.aread(lambda tx: lease.find_figures(tx, self.location))
-        ticker.figures.resume(kept, [client.slug for client in settings.clients])
+        ticker.figures.resume(
+            await store.aread(lambda tx: lease.find_figures(tx, self.location)),
+            [client.slug for client in settings.clients],
+        )
         lookout = Lookout(
             store, policy, ticker=ticker, location=self.location, fence=fence, clock=clock
         )
         await lookout.begin()
 
-        async def write(changes: list[Document]) -> None:
-            await store.awrite(lambda tx: store_changes(tx, changes))
-
-        def write_all_in(tx: Session, changes: list[Document], buckets: Sequence[Bucket]) -> None:
-            # Time that another prober may have accounted for must not be added to.
-            lease.check(tx, location=self.location, fence=fence)
-            store_changes(tx, changes)
-            add_buckets(tx, buckets, location=self.location, zone=settings.agency.zone)
-
-        async def write_all(changes: list[Document], buckets: Sequence[Bucket]) -> None:
-            await store.awrite(lambda tx: write_all_in(tx, changes, buckets))
+        writer = ReadingsWriter(
+            store=store, location=self.location, fence=fence, zone=settings.agency.zone
+        )
 
         async def renew() -> None:
             await store.awrite(
@@ -154,10 +147,14 @@ class ProberRole:
                 )
             )
 
+        async def tick() -> None:
+            await ticker.tick()
+            self.beat()
+
         jobs = Jobs(clock)
-        jobs.every(TICK_SECONDS, "tick", ticker.tick)
-        jobs.every(FLUSH_SECONDS, "flush", lambda: readings.flush(write))
-        jobs.every(FOLD_SECONDS, "fold", lambda: readings.flush_all(write_all))
+        jobs.every(TICK_SECONDS, "tick", tick)
+        jobs.every(FLUSH_SECONDS, "flush", lambda: readings.flush(writer.write))
+        jobs.every(FOLD_SECONDS, "fold", lambda: readings.flush_all(writer.write_all))
         jobs.every(RENEW_SECONDS, "renew", renew)
         jobs.every(cycle_seconds(settings.probing.interval), "look back", lookout.look_back)
         jobs.every(upkeep.TRIM_SECONDS, "trim", lambda: asyncio.to_thread(upkeep.trim))
@@ -171,7 +168,7 @@ class ProberRole:
             await recorder.aclose()
             await canaries.aclose()
             await prober.aclose()
-        await readings.flush_all(write_all)
+        await readings.flush_all(writer.write_all)
         await store.awrite(
             lambda tx: lease.release(tx, location=self.location, fence=fence, now=clock.now())
         )

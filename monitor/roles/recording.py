@@ -1,16 +1,23 @@
-"""Records transitions in the store: as many as wait go into one transaction."""
+"""Records transitions, as many as wait in one transaction, and writes what was seen beside them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
+from monitor import lease
 from monitor.ledger import Confirmed
+from monitor.readings import Document, store_changes
+from monitor.readings.buckets import Bucket
+from monitor.readings.rows import add_buckets
 from monitor.tables import IncidentRow
 from tickets.errors import Unavailable
+from tickets.store import Store
 
 MOST = 200
 """Transitions that one transaction holds at most, so that no other writer waits for long."""
@@ -82,3 +89,30 @@ class Recorder:
         else:
             for one in batch:
                 await self._write_batch([one])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingsWriter:
+    """Writes what was folded of observations, as long as the lease is ours."""
+
+    store: Store
+    location: str
+    fence: int
+    zone: ZoneInfo
+
+    async def write(self, changes: list[Document]) -> None:
+        """Write what was seen last; raises ``Unavailable``."""
+        await self.store.awrite(lambda tx: store_changes(tx, changes))
+
+    async def write_all(self, changes: list[Document], buckets: Sequence[Bucket]) -> None:
+        """Write what was seen last and add to the time buckets.
+
+        Raises ``LeaseLost``: time that another prober may have accounted for must not be added to.
+        """
+
+        def work(tx: Session) -> None:
+            lease.check(tx, location=self.location, fence=self.fence)
+            store_changes(tx, changes)
+            add_buckets(tx, buckets, location=self.location, zone=self.zone)
+
+        await self.store.awrite(work)

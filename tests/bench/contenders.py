@@ -52,7 +52,7 @@ def prober(course: Course, folder: Path, *, stalls: Path | None = None) -> Runni
     config = folder / "fettle.yml"
     config.write_text(json.dumps(_settings(course, folder)), encoding="utf-8")
     prepare = (
-        "import sys; from pathlib import Path; from monitor import supervisor as s;"
+        "import sys; from pathlib import Path; from monitor import startup as s;"
         "from monitor.settings.load import load; from tickets.clock import SystemClock;"
         "s.prepare(load(Path(sys.argv[1]), environ={}), location='main', clock=SystemClock())"
     )

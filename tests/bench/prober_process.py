@@ -86,9 +86,9 @@ def main() -> int:
     sys.modules.update(hidden)
     if stalls:
         asyncio.set_event_loop_policy(_TimedPolicy(Path(stalls[0])))
-    from monitor import supervisor  # it would otherwise be imported by whoever only wants the class
+    from monitor import startup  # it would otherwise be imported by whoever only wants the class
 
-    return supervisor.run(Path(config), environ=os.environ, role="prober", supervised=True)
+    return startup.run(Path(config), environ=os.environ, role="prober", supervised=True)
 
 
 if __name__ == "__main__":
