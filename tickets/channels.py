@@ -11,7 +11,7 @@ import asyncio
 import logging
 import threading
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, cast
@@ -70,8 +70,12 @@ class PushChannel:
         """Return how many more messages may be tried now."""
         return max(0, min(slots - in_hand, WORKERS - self._working))
 
-    async def attempt(self, message: MessageRow) -> Attempt:
-        """Try to send ``message``; whatever happens, return how it ended."""
+    async def attempt(self, message: MessageRow, carried: Sequence[MessageRow] = ()) -> Attempt:
+        """Try to send ``message``; whatever happens, return how it ended.
+
+        Nothing is ever ``carried`` here: messages share mails only.
+        """
+        assert not carried
         url = self._services.get(message.address)
         if url is None:
             answer = f"{message.address} is no longer among staff_channels"

@@ -8,6 +8,7 @@ once more, the same to the byte.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,11 +16,13 @@ from typing import Any, Protocol
 import structlog
 from sqlmodel import Session
 
-from tickets import outbox
+from tickets import claims, outbox
+from tickets.claims import Claimed
 from tickets.clock import Clock
 from tickets.errors import Unavailable
 from tickets.mail_channel import Attempt
 from tickets.rules.message import Channel, DeliveryOutcome, MessageState
+from tickets.rules.pace import Pace
 from tickets.rules.ticket import reference
 from tickets.store import Store
 from tickets.tables import MessageRow
@@ -38,6 +41,8 @@ STOP_SECONDS = 6.0
 SETTLE_SECONDS = 2.0
 """How long a stop then waits for the store to record attempts that are over."""
 
+_CHANCE = secrets.SystemRandom()
+
 Wait = Callable[[float], Coroutine[Any, Any, None]]
 """Waits for so many seconds; tests hand in one that they end."""
 
@@ -49,8 +54,8 @@ class MessageChannel(Protocol):
         """Return how many more messages may be tried now, with ``in_hand`` of ``slots`` taken."""
         ...
 
-    async def attempt(self, message: MessageRow) -> Attempt:
-        """Try to send ``message``; whatever happens, return how it ended."""
+    async def attempt(self, message: MessageRow, carried: Sequence[MessageRow] = ()) -> Attempt:
+        """Try to send ``message`` with what its mail carries; whatever happens, say how."""
         ...
 
     async def rest(self) -> None:
@@ -60,9 +65,9 @@ class MessageChannel(Protocol):
 
 @dataclass(slots=True)
 class _InHand:
-    """A claimed message; ``is_attempted`` once it is known how its attempt ended."""
+    """What was claimed; ``is_attempted`` once it is known how its attempt ended."""
 
-    message: MessageRow
+    claimed: Claimed
     is_attempted: bool = False
 
 
@@ -70,8 +75,9 @@ class Delivery:
     """Delivers the outbox until told to stop, up to ``SLOTS`` messages at the same time.
 
     ``carries`` is which of its messages: each channel has a delivery of its own, so that a dead
-    mail server holds up no word by another way. Messages to one address about one ticket go one
-    after the other. ``store_faults`` counts transactions that the store could not take. ``holder``
+    mail server holds up no word by another way. Several may deliver one outbox, here and in other
+    processes (see ``tickets.claims``). ``pace`` limits mails; ``chance`` gives a number from 0 to 1
+    that spreads back-offs. ``store_faults`` counts transactions that the store could not take. ``holder``
     names who runs us, one process at a time (the supervisor's run): what its last process held
     when it died is taken over at the start.
     """
@@ -83,10 +89,14 @@ class Delivery:
         channel: MessageChannel,
         carries: Channel = Channel.MAIL,
         clock: Clock,
+        pace: Pace = Pace(),
         holder: str | None = None,
         wait: Wait = asyncio.sleep,
+        chance: Callable[[], float] = _CHANCE.random,
     ) -> None:
         self.store_faults = 0
+        self._pace = pace
+        self._chance = chance
         self._store = store
         self._channel = channel
         self._carries = carries
@@ -135,7 +145,7 @@ class Delivery:
         if holder is None:
             return
         try:
-            await self._store.awrite(lambda tx: outbox.take_over(tx, holder, channel=self._carries))
+            await self._store.awrite(lambda tx: claims.take_over(tx, holder, channel=self._carries))
         except Unavailable as error:  # their leases run out by themselves
             self._store_failed(error)
 
@@ -151,29 +161,18 @@ class Delivery:
         for held in map(_InHand, claimed):
             self._in_hand[asyncio.create_task(self._deliver(held))] = held
 
-    def _claim(self, tx: Session, *, most: int) -> Sequence[MessageRow]:
-        """Claim due messages; one whose address has another in hand for its ticket stays back."""
-        messages = [held.message for held in self._in_hand.values()]
-        ids = {message.id for message in messages}
-        busy = {(message.ticket_id, message.address) for message in messages}
-        claimed: list[MessageRow] = []
-        held_back: list[int] = []
-        due = outbox.claim(
-            tx, now=self._clock.now(), most=most, holder=self._holder, channel=self._carries
+    def _claim(self, tx: Session, *, most: int) -> Sequence[Claimed]:
+        ids = {held.claimed.message.id for held in self._in_hand.values()}
+        claimed = claims.claim(
+            tx,
+            now=self._clock.now(),
+            most=most,
+            pace=self._pace,
+            holder=self._holder,
+            channel=self._carries,
         )
-        for message in due:
-            assert message.id is not None
-            if message.id in ids:
-                continue  # its lease ran out while we still hold it: it stays ours
-            if (message.ticket_id, message.address) in busy:
-                held_back.append(message.id)
-                continue
-            busy.add((message.ticket_id, message.address))
-            claimed.append(message)
-        if held_back:
-            tx.flush()
-            outbox.release(tx, held_back)
-        return claimed
+        # One whose lease ran out while we still hold it stays ours.
+        return [one for one in claimed if one.message.id not in ids]
 
     async def _pause(self, stopping: asyncio.Task[bool]) -> None:
         """Return when a slot is free, someone woke us, a stop was asked for, or a second passed."""
@@ -192,8 +191,8 @@ class Delivery:
                 task.result()
 
     async def _deliver(self, held: _InHand) -> None:
-        message = held.message
-        attempt = await self._channel.attempt(message)
+        message = held.claimed.message
+        attempt = await self._channel.attempt(message, held.claimed.carried)
         held.is_attempted = True
         settled = await self._settle(message, attempt)
         facts = {
@@ -202,6 +201,7 @@ class Delivery:
             "notice": message.notice,
             "audience": message.audience,
             "attempts": settled.attempts,
+            "messages": 1 + len(held.claimed.carried),
         }
         if attempt.outcome is DeliveryOutcome.SENT:
             age = self._clock.now() - message.written_at
@@ -225,6 +225,8 @@ class Delivery:
                         answer=attempt.answer,
                         reason=attempt.reason,
                         retry_after=attempt.retry_after,
+                        is_address_refused=attempt.is_address_refused,
+                        chance=self._chance(),
                         now=self._clock.now(),
                     )
                 )
@@ -237,8 +239,9 @@ class Delivery:
         await self._finish(within=STOP_SECONDS)
         untried: list[int] = []
         for task, held in self._in_hand.items():
-            if not held.is_attempted and held.message.id is not None:
-                untried.append(held.message.id)
+            number = held.claimed.message.id
+            if not held.is_attempted and number is not None:
+                untried.append(number)
                 task.cancel()
         await self._finish(within=SETTLE_SECONDS)
         for task in self._in_hand:
@@ -259,7 +262,7 @@ class Delivery:
     async def _give_back(self, message_ids: Sequence[int]) -> None:
         log.warning("delivery.messages_given_back", count=len(message_ids))
         try:
-            await self._store.awrite(lambda tx: outbox.release(tx, message_ids))
+            await self._store.awrite(lambda tx: claims.release(tx, message_ids))
         except Unavailable as error:
             self._store_failed(error)  # their leases run out by themselves
 

@@ -58,6 +58,7 @@ class SendFailed(ServiceError):
 
     ``is_permanent`` says that this mail will never be taken. ``hold`` is how long the channel
     itself is of no use, whatever the mail; None where the failure is the mail's own.
+    ``is_address_refused`` says that the recipient's address will take no other mail either.
     """
 
     def __init__(
@@ -67,11 +68,13 @@ class SendFailed(ServiceError):
         reason: FailureReason,
         is_permanent: bool = False,
         hold: timedelta | None = None,
+        is_address_refused: bool = False,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.is_permanent = is_permanent
         self.hold = hold
+        self.is_address_refused = is_address_refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ told.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ import structlog
 from tickets.clock import Clock
 from tickets.letter import Letter, LetterFailed, Letters, plain_letter
 from tickets.mail import Mail, MailIdentity, MailRefused, Sender, SendFailed, compose
+from tickets.merged_letter import one_letter
 from tickets.rules.message import DeliveryOutcome, FailureReason
 from tickets.rules.notice import AUTOMATIC_NOTICES, Audience
 from tickets.tables import MessageRow
@@ -28,12 +30,16 @@ RETRY_AFTER_FAULT = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """How an attempt ended, as the outbox records it; ``retry_after`` replaces its back-off."""
+    """How an attempt ended, as the outbox records it; ``retry_after`` replaces its back-off.
+
+    ``is_address_refused`` says that the server refused the recipient's address for good.
+    """
 
     outcome: DeliveryOutcome
     answer: str
     reason: FailureReason | None = None
     retry_after: timedelta | None = None
+    is_address_refused: bool = False
 
 
 class MailChannel:
@@ -68,10 +74,10 @@ class MailChannel:
         is_over = self._clock.monotonic() >= self._held_until
         return 1 if is_over and in_hand == 0 else 0
 
-    async def attempt(self, message: MessageRow) -> Attempt:
-        """Try to send ``message``; whatever happens, return how it ended."""
+    async def attempt(self, message: MessageRow, carried: Sequence[MessageRow] = ()) -> Attempt:
+        """Try to send ``message`` with what its mail carries; return how it ended, come what may."""
         try:
-            mail = await asyncio.to_thread(self._compose, message)
+            mail = await asyncio.to_thread(self._compose, message, carried)
             answer = await self._sender.send(mail)
         except MailRefused as error:
             return Attempt(DeliveryOutcome.REFUSED, str(error), FailureReason.PERMANENT)
@@ -94,7 +100,12 @@ class MailChannel:
 
     def _failed(self, failure: SendFailed) -> Attempt:
         if failure.is_permanent:
-            return Attempt(DeliveryOutcome.REFUSED, str(failure), failure.reason)
+            return Attempt(
+                DeliveryOutcome.REFUSED,
+                str(failure),
+                failure.reason,
+                is_address_refused=failure.is_address_refused,
+            )
         if failure.hold is None:
             return Attempt(DeliveryOutcome.DEFERRED, str(failure), failure.reason)
         if self._held_until is None:
@@ -102,20 +113,21 @@ class MailChannel:
         self._held_until = self._clock.monotonic() + failure.hold.total_seconds()
         return Attempt(DeliveryOutcome.DEFERRED, str(failure), failure.reason, RETRY_AFTER_FAULT)
 
-    def _compose(self, message: MessageRow) -> Mail:
+    def _compose(self, message: MessageRow, carried: Sequence[MessageRow]) -> Mail:
         identity = self._identity
         if message.audience is Audience.CLIENT:
             if identity.owns(message.address):
                 raise MailRefused(f"{message.address} is our own address: it would answer itself")
             identity = identity.for_client(_text(message.facts.get("brand_name")))
+        together = sorted((message, *carried), key=lambda one: (one.entry_number, one.id or 0))
         return compose(
-            self._letter(message),
+            one_letter([self._letter(one) for one in together]),
             identity=identity,
             recipient=message.address,
             header_id=message.header_id,
             thread_id=message.thread_id,
             written_at=message.written_at,
-            is_automatic=message.notice in AUTOMATIC_NOTICES,
+            is_automatic=all(one.notice in AUTOMATIC_NOTICES for one in together),
             unsubscribe_url=_text(message.facts.get("unsubscribe_url")),
         )
 

@@ -1,27 +1,33 @@
-"""The outbox: messages written in the transaction of their cause, claimed and settled after.
+"""The outbox: messages written in the transaction of their cause, and settled after an attempt.
 
 Every function needs an open write transaction. Delivery is at least once: a message becomes
 ``sent`` only when the mail server has taken it, and every attempt carries the same Message-ID and
-Date.
+Date. Which messages leave next is for ``tickets.claims``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from tickets.mail_faults import (
+    clear_undeliverable,
+    mark_undeliverable,
+    note_channel_failed,
+    note_channel_works,
+)
 from tickets.rules.message import (
     GIVE_UP_AFTER,
     Channel,
     DeliveryOutcome,
     FailureReason,
+    HoldReason,
     MessageState,
     backoff,
 )
@@ -32,9 +38,6 @@ from tickets.tables import DeliveryRow, MessageRow, TicketRow
 
 SECRET_FACTS = frozenset({"ticket_url", "action_url", "unsubscribe_url"})
 """Facts that open something for whoever holds them: forgotten when a message needs them no more."""
-
-LEASE = timedelta(seconds=60)
-"""How long a claimed message is held; a sender that dies leaves it to the next after this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def message_id(ticket_id: int, domain: str) -> str:
     return f"<{reference(ticket_id).lower()}.{secrets.token_hex(12)}@{domain}>"
 
 
-def put(
+def put(  # noqa: PLR0913  (what is told to whom, each by its name)
     tx: Session,
     ticket: TicketRow,
     *,
@@ -73,13 +76,14 @@ def put(
     recipients: Iterable[Recipient],
     facts: Mapping[str, Any],
     own_facts: Callable[[Recipient], Mapping[str, Any]] | None = None,
+    staff_from: datetime | None = None,
     domain: str,
     at: datetime,
 ) -> None:
     """Write one message per recipient for the ticket's newest entry; an address gets one only.
 
     ``own_facts`` returns what one recipient's message says beside ``facts``; it is asked once for
-    each message that is written.
+    each message that is written. Messages to staff wait until ``staff_from``.
     """
     assert ticket.id is not None
     addresses: set[str] = set()
@@ -89,6 +93,7 @@ def put(
             continue
         addresses.add(address)
         own: Mapping[str, Any] = {} if own_facts is None else own_facts(recipient)
+        is_held = staff_from is not None and recipient.audience is Audience.STAFF
         tx.add(
             MessageRow(
                 ticket_id=ticket.id,
@@ -103,7 +108,8 @@ def put(
                 header_id=message_id(ticket.id, domain),
                 thread_id=ticket.root_message_id,
                 written_at=at,
-                not_before=at,
+                not_before=staff_from if is_held and staff_from is not None else at,
+                held_for=HoldReason.SUPPORT_HOURS if is_held else None,
                 facts={name: _storable(fact) for name, fact in {**facts, **own}.items()},
             )
         )
@@ -169,58 +175,7 @@ def _storable(fact: object) -> object:
     return several_lines(fact) if isinstance(fact, str) else fact
 
 
-def claim(
-    tx: Session,
-    *,
-    now: datetime,
-    most: int,
-    holder: str | None = None,
-    channel: Channel = Channel.MAIL,
-) -> Sequence[MessageRow]:
-    """Take up to ``most`` due messages of one channel, the most critical and oldest first.
-
-    A claimed message is ``sending`` until it is settled, its lease of ``LEASE`` runs out, or
-    ``holder`` takes over after a sender that died (see ``take_over``).
-    """
-    due = (
-        select(MessageRow)
-        .where(
-            col(MessageRow.channel) == channel,
-            sa.or_(
-                sa.and_(
-                    col(MessageRow.state) == MessageState.PENDING,
-                    col(MessageRow.not_before) <= now,
-                ),
-                sa.and_(
-                    col(MessageRow.state) == MessageState.SENDING,
-                    col(MessageRow.lease_until) <= now,
-                ),
-            ),
-        )
-        .order_by(col(MessageRow.rank), col(MessageRow.not_before), col(MessageRow.id))
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    messages = tx.exec(due).all()
-    for message in messages:
-        message.state = MessageState.SENDING
-        message.lease_until = now + LEASE
-        message.claimed_by = holder
-    return messages
-
-
-def take_over(tx: Session, holder: str, *, channel: Channel = Channel.MAIL) -> None:
-    """Give back what an earlier sender of the same ``holder`` and ``channel`` held when it died."""
-    tx.exec(
-        sa.update(MessageRow)
-        .where(col(MessageRow.state) == MessageState.SENDING)
-        .where(col(MessageRow.claimed_by) == holder)
-        .where(col(MessageRow.channel) == channel)
-        .values(state=MessageState.PENDING, lease_until=None, claimed_by=None)
-    )
-
-
-def settle(
+def settle(  # noqa: PLR0913  (how the attempt ended, each fact by its name)
     tx: Session,
     message_id: int,
     *,
@@ -229,15 +184,18 @@ def settle(
     now: datetime,
     reason: FailureReason | None = None,
     retry_after: timedelta | None = None,
+    is_address_refused: bool = False,
+    chance: float = 0.0,
 ) -> MessageRow:
     """Record how an attempt ended: sent, deferred to a later attempt, or dead.
 
-    ``retry_after`` takes the place of the back-off where the failure was the mail server's and not
-    the message's. A message that was settled as sent meanwhile stays sent.
+    ``retry_after`` takes the place of the back-off where the failure was the channel's and not the
+    message's; ``chance`` from 0 to 1 spreads the back-off. ``is_address_refused`` says that the
+    server refused the address for good, which marks it. What goes in the message's mail shares its
+    fate. A message that was settled as sent meanwhile stays sent.
     """
-    message = tx.exec(
-        select(MessageRow).where(col(MessageRow.id) == message_id).with_for_update()
-    ).one()
+    answer = answer[:500]
+    message = _locked(tx, message_id)
     message.attempts += 1
     message.lease_until = None
     tx.add(
@@ -248,31 +206,54 @@ def settle(
             ended_at=now,
             outcome=outcome,
             reason=reason,
-            answer=answer[:500],
+            answer=answer,
         )
     )
+    is_mail = message.channel is Channel.MAIL
     if outcome is DeliveryOutcome.SENT:
         message.state, message.sent_at, message.last_failure = MessageState.SENT, now, None
         forget_secrets(message)
+        if is_mail:
+            note_channel_works(tx, message.channel)
+            clear_undeliverable(tx, message.address, at=now)
     elif message.state is not MessageState.SENT:
-        gives_up = now - message.written_at >= GIVE_UP_AFTER[message.priority]
-        is_dead = outcome is DeliveryOutcome.REFUSED or gives_up
+        is_dead = outcome is DeliveryOutcome.REFUSED or _gives_up(message, reason, now=now)
+        wait = retry_after or backoff(message.attempts - message.forgiven, chance=chance)
         message.state = MessageState.DEAD if is_dead else MessageState.PENDING
-        message.not_before = now + (retry_after or backoff(message.attempts))
-        message.last_failure = answer[:500]
+        message.not_before = now + wait
+        message.last_failure = answer
+        if is_mail and retry_after is not None and reason is not None:
+            note_channel_failed(tx, message.channel, reason=reason, answer=answer, at=now)
+        if is_mail and is_address_refused:
+            mark_undeliverable(tx, message.address, answer=answer, at=now)
+    share_fate(tx, message)
     return message
+
+
+def _locked(tx: Session, message_id: int) -> MessageRow:
+    query = select(MessageRow).where(col(MessageRow.id) == message_id).with_for_update()
+    return tx.exec(query).one()
+
+
+def _gives_up(message: MessageRow, reason: FailureReason | None, *, now: datetime) -> bool:
+    """Tell whether a message that fails for passing reasons has been tried for long enough.
+
+    A wrong password is our own fault alone: it kills no message however long it lasts.
+    """
+    age = now - (message.requeued_at or message.written_at)
+    return reason is not FailureReason.AUTH and age >= GIVE_UP_AFTER[message.priority]
+
+
+def share_fate(tx: Session, message: MessageRow) -> None:
+    """Make the messages that go in the mail of ``message`` stand as it does."""
+    query = select(MessageRow).where(col(MessageRow.carrier_id) == message.id)
+    for carried in tx.exec(query).all():
+        carried.state, carried.sent_at = message.state, message.sent_at
+        carried.not_before, carried.last_failure = message.not_before, message.last_failure
+        if message.state in {MessageState.SENT, MessageState.CANCELLED}:
+            forget_secrets(carried)
 
 
 def forget_secrets(message: MessageRow) -> None:
     """Take the secret facts out of a message that will never be sent (again)."""
     message.facts = {name: fact for name, fact in message.facts.items() if name not in SECRET_FACTS}
-
-
-def release(tx: Session, message_ids: Iterable[int]) -> None:
-    """Give claimed messages back untried, for an orderly stop."""
-    tx.exec(
-        sa.update(MessageRow)
-        .where(col(MessageRow.id).in_(list(message_ids)))
-        .where(col(MessageRow.state) == MessageState.SENDING)
-        .values(state=MessageState.PENDING, lease_until=None)
-    )

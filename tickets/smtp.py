@@ -9,6 +9,7 @@ travel before TLS, and a wrong password is tried once.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -40,6 +41,8 @@ MAILS_PER_SESSION = 50
 _QUIT_DEADLINE = 1.0
 _CREDENTIALS_CODES = frozenset({530, 534, 535, 538})
 _TOO_LARGE = 552
+_ADDRESS_STATUS = re.compile(r"5\.(1\.[1236]|2\.1)\b")
+"""Enhanced status codes (RFC 3463) by which a server refuses an address after the mail's end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +196,8 @@ async def _hand_over(client: SMTP, mail: Mail) -> str:
         answer = await client.data(mail.content)
     except aiosmtplib.SMTPSenderRefused as error:
         raise _sender_failure(error) from error
+    except aiosmtplib.SMTPRecipientRefused as error:
+        raise _answer_failure(error, is_recipient=True) from error
     except SMTPResponseException as error:
         raise _answer_failure(error) from error
     except (aiosmtplib.SMTPException, OSError) as error:
@@ -229,7 +234,7 @@ def _sender_failure(error: aiosmtplib.SMTPSenderRefused) -> SendFailed:
     return SendFailed(message, reason=FailureReason.PERMANENT, hold=HOLD)
 
 
-def _answer_failure(error: SMTPResponseException) -> SendFailed:
+def _answer_failure(error: SMTPResponseException, *, is_recipient: bool = False) -> SendFailed:
     said = _said(error.code, error.message)
     if error.code in _CREDENTIALS_CODES:
         return SendFailed(
@@ -238,7 +243,14 @@ def _answer_failure(error: SMTPResponseException) -> SendFailed:
             hold=HOLD_AFTER_REFUSED_CREDENTIALS,
         )
     reason = _reason(error.code)
-    return SendFailed(said, reason=reason, is_permanent=reason is FailureReason.PERMANENT)
+    is_permanent = reason is FailureReason.PERMANENT
+    is_address = is_recipient or _ADDRESS_STATUS.match(error.message) is not None
+    return SendFailed(
+        said,
+        reason=reason,
+        is_permanent=is_permanent,
+        is_address_refused=is_permanent and is_address,
+    )
 
 
 def _reason(code: int) -> FailureReason:

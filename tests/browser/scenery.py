@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.builders import TARGETS, a_policy
 from tests.histories import a_busy_past, a_history
-from tickets import actions, incidents, outbox
+from tickets import actions, claims, incidents, outbox
 from tickets.accounts import PasswordHash, Staff, add_staff
 from tickets.history import MONITOR, Actor
 from tickets.opening import NewTicket, open_ticket
@@ -145,7 +145,7 @@ def _open(tx: Session, policy: Policy, new: NewTicket, when: datetime) -> str:
 
 def _deliver(tx: Session, when: datetime) -> None:
     tx.flush()
-    for message in outbox.claim(tx, now=when, most=100):
+    for message in (one.message for one in claims.claim(tx, now=when, most=100)):
         assert message.id is not None
         outbox.settle(tx, message.id, outcome=DeliveryOutcome.SENT, answer="250 2.0.0 OK", now=when)
     tx.flush()
@@ -369,7 +369,7 @@ def _outages(tx: Session, policy: Policy) -> None:
     )
     _open(tx, policy, new, at(9, 5, 30))
     tx.flush()
-    duty = outbox.claim(tx, now=at(9, 5, 33), most=10)
+    duty = [one.message for one in claims.claim(tx, now=at(9, 5, 33), most=10)]
     endings = [
         (DeliveryOutcome.SENT, "250 2.0.0 OK", None),
         (DeliveryOutcome.REFUSED, "550 5.1.1 no such mailbox", FailureReason.PERMANENT),
@@ -396,7 +396,7 @@ def _outages(tx: Session, policy: Policy) -> None:
     )
     _open(tx, policy, new, at(9, 29, 4))
     tx.flush()
-    for message in outbox.claim(tx, now=at(9, 29, 6), most=1):
+    for message in (one.message for one in claims.claim(tx, now=at(9, 29, 6), most=1)):
         assert message.id is not None
         outbox.settle(
             tx,

@@ -20,6 +20,7 @@ from tests.tickets import opened
 from tickets import actions, outbox, relations, time_spent, triage, waiting
 from tickets.accounts import PasswordHash, add_staff
 from tickets.calendars import tell_ending
+from tickets.claims import LEASE
 from tickets.delivery import SLOTS, STOP_SECONDS, Delivery, Wait
 from tickets.errors import Unavailable
 from tickets.escalation import escalate, remind
@@ -29,7 +30,7 @@ from tickets.letter_samples import SAMPLE_FACTS
 from tickets.mail import Mail, MailIdentity, Sender, SendFailed
 from tickets.mail_channel import MailChannel
 from tickets.opening import NewRequest, Requester, open_request
-from tickets.outbox import LEASE, Recipient
+from tickets.outbox import Recipient
 from tickets.rules.allowance import Allowance
 from tickets.rules.message import BACKOFF, DeliveryOutcome, FailureReason, MessageState
 from tickets.rules.notice import AUTOMATIC_NOTICES, NOTICES_OF_NO_TICKET, Audience, Notice
@@ -130,7 +131,7 @@ def a_delivery(
     store: Store, sender: Sender, clock: FakeClock, *, wait: Wait = for_ever
 ) -> Delivery:
     channel = MailChannel(sender, identity=IDENTITY, clock=clock)
-    return Delivery(store, channel=channel, clock=clock, wait=wait)
+    return Delivery(store, channel=channel, clock=clock, wait=wait, chance=lambda: 0.0)
 
 
 class FakeSender:
@@ -607,7 +608,7 @@ async def test_critical_messages_leave_first_and_no_more_than_four_at_once(
     assert order == ["cri"] * 4 + ["nor"] * 4 + ["low"] * 4
 
 
-async def test_messages_of_one_ticket_to_one_address_arrive_in_order(
+async def test_what_happened_meanwhile_is_one_mail_in_the_order_of_events(
     store: Store, clock: FakeClock
 ) -> None:
     put(store, at=clock.now())
@@ -629,8 +630,15 @@ async def test_messages_of_one_ticket_to_one_address_arrive_in_order(
     store.write(add_more)
     with Postbox() as box:
         await a_delivery(store, smtp_sender(box), clock).drain()
-        mails = box.wait_for(3)
-    assert [mail.subject.partition(":")[0] for mail in mails] == ["■ Down", "In hand", "Resolved"]
+        [mail] = box.wait_for(1)
+    assert mail.subject.startswith("Resolved: ")
+    places = [mail.text.index(f"\n{mark}\n") for mark in ("■ Down", "In hand", "Resolved")]
+    assert places == sorted(places)
+    assert mail.text.count("\n-- \n") == 1
+    assert all(mark in mail.html for mark in ("Down", "In hand", "Resolved"))
+    assert mail.html.count("<body") == mail.html.count("</html>") == 1
+    assert {row.state for row in messages(store)} == {MessageState.SENT}
+    assert len(deliveries(store)) == 1
 
 
 # The loop

@@ -16,7 +16,7 @@ from tests.builders import LONDON
 from tests.clocks import FakeClock
 from tests.desk import DeskBench, Page, see, send
 from tests.tickets import opened
-from tickets import actions, outbox
+from tickets import actions, claims, outbox
 from tickets.accounts import Staff
 from tickets.errors import ServiceError
 from tickets.history import Actor
@@ -236,7 +236,8 @@ async def test_deliveries_are_told_where_they_were_caused(
         "ben@harbour.test": (DeliveryOutcome.REFUSED, "550 no such box", FailureReason.PERMANENT),
         "duty@agency.test": (DeliveryOutcome.DEFERRED, "421 busy", FailureReason.TEMPORARY),
     }
-    for message in bench.store.write(partial(outbox.claim, now=now, most=9)):
+    for claimed in bench.store.write(partial(claims.claim, now=now, most=9)):
+        message = claimed.message
         outcome, answer, reason = endings[message.address]
         assert message.id is not None
         bench.store.write(

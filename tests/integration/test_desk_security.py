@@ -19,7 +19,7 @@ from starlette.requests import Request
 from tests.clocks import FakeClock
 from tests.desk import DeskBench, Page, see, send
 from tests.tickets import opened
-from tickets import actions, outbox
+from tickets import actions, claims, outbox
 from tickets.accounts import (
     ABSOLUTE_LIFE,
     IDLE_LIFE,
@@ -555,7 +555,8 @@ def fill(bench: DeskBench, text: str) -> None:
         actions.note(tx, ref, text=f"N {stored}", actor=actor, at=now)  # pyright: ignore[reportArgumentType]
 
     bench.store.write(talk)
-    for message in bench.store.write(partial(outbox.claim, now=now, most=9)):
+    for claimed in bench.store.write(partial(claims.claim, now=now, most=9)):
+        message = claimed.message
         assert message.id is not None
         bench.store.write(
             partial(

@@ -19,7 +19,7 @@ from tests.builders import LONDON, a_refusal, a_site, an_observation
 from tests.clocks import FakeClock
 from tests.sites import POLICY, observe, settle, watch
 from tests.tickets import opened
-from tickets import outbox
+from tickets import claims
 from tickets.actions import resolve
 from tickets.history import Actor
 from tickets.pages.watch import SiteState, SiteView, WatchSummary
@@ -380,7 +380,7 @@ class TestReadiness:
 
     def test_is_refused_when_sending_hangs(self, store: Store) -> None:
         opened(store, POLICY, at=START)
-        store.write(lambda tx: len(outbox.claim(tx, now=START, most=100)))
+        store.write(lambda tx: len(claims.claim(tx, now=START, most=100)))
         now = START + timedelta(minutes=10)
         save(store, a_prober(ticked_at=now))
         assert len(store.read(lambda tx: readiness(tx, now))) == 1

@@ -11,8 +11,9 @@ from sqlmodel import select
 
 from tests.builders import ANNA, BEN, DUTY, a_policy
 from tests.tickets import opened
-from tickets import outbox
+from tickets import claims, outbox
 from tickets.rules.message import DeliveryOutcome, FailureReason, MessageState, backoff
+from tickets.rules.pace import Pace
 from tickets.rules.ticket import Priority
 from tickets.store import Store
 from tickets.tables import DeliveryRow, MessageRow
@@ -20,8 +21,11 @@ from tickets.tables import DeliveryRow, MessageRow
 AT = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
 
 
-def claim(store: Store, now: datetime, most: int = 10) -> Sequence[MessageRow]:
-    return store.write(lambda tx: outbox.claim(tx, now=now, most=most))
+def claim(
+    store: Store, now: datetime, most: int = 10, *, pace: Pace = Pace(), holder: str | None = None
+) -> Sequence[MessageRow]:
+    claimed = store.write(lambda tx: claims.claim(tx, now=now, most=most, pace=pace, holder=holder))
+    return [one.message for one in claimed]
 
 
 def settle(
@@ -49,7 +53,7 @@ def one_message(store: Store, priority: Priority = Priority.CRITICAL) -> Message
 def test_a_claimed_message_is_not_handed_out_again_until_its_lease_ends(store: Store) -> None:
     message = one_message(store)
     assert claim(store, AT + timedelta(seconds=59)) == []
-    [again] = claim(store, AT + outbox.LEASE)
+    [again] = claim(store, AT + claims.LEASE)
     assert (again.id, again.header_id, again.written_at) == (
         message.id,
         message.header_id,
@@ -59,10 +63,10 @@ def test_a_claimed_message_is_not_handed_out_again_until_its_lease_ends(store: S
 
 def test_what_a_dead_sender_held_is_taken_over_by_its_successor_at_once(store: Store) -> None:
     opened(store, a_policy(contacts=[ANNA], duty=[]), at=AT)
-    [message] = store.write(lambda tx: outbox.claim(tx, now=AT, most=10, holder="first run"))
-    store.write(lambda tx: outbox.take_over(tx, "another run"))
+    [message] = claim(store, AT, holder="first run")
+    store.write(lambda tx: claims.take_over(tx, "another run"))
     assert claim(store, AT) == []
-    store.write(lambda tx: outbox.take_over(tx, "first run"))
+    store.write(lambda tx: claims.take_over(tx, "first run"))
     [again] = claim(store, AT)
     assert (again.id, again.header_id) == (message.id, message.header_id)
 
@@ -152,7 +156,7 @@ def test_messages_given_back_untried_are_due_at_once(store: Store) -> None:
     message = one_message(store)
     assert message.id is not None
     number = message.id
-    store.write(lambda tx: outbox.release(tx, [number]))
+    store.write(lambda tx: claims.release(tx, [number]))
     [again] = claim(store, AT)
     assert (again.id, again.attempts) == (number, 0)
 
