@@ -192,7 +192,7 @@ def settle(  # noqa: PLR0913  (how the attempt ended, each fact by its name)
     ``retry_after`` takes the place of the back-off where the failure was the channel's and not the
     message's; ``chance`` from 0 to 1 spreads the back-off. ``is_address_refused`` says that the
     server refused the address for good, which marks it. What goes in the message's mail shares its
-    fate. A message that was settled as sent meanwhile stays sent.
+    fate. A message that was settled as sent or cancelled meanwhile stays so.
     """
     answer = answer[:500]
     message = _locked(tx, message_id)
@@ -216,7 +216,7 @@ def settle(  # noqa: PLR0913  (how the attempt ended, each fact by its name)
         if is_mail:
             note_channel_works(tx, message.channel)
             clear_undeliverable(tx, message.address, at=now)
-    elif message.state is not MessageState.SENT:
+    elif message.state not in {MessageState.SENT, MessageState.CANCELLED}:
         is_dead = outcome is DeliveryOutcome.REFUSED or _gives_up(message, reason, now=now)
         wait = retry_after or backoff(message.attempts - message.forgiven, chance=chance)
         message.state = MessageState.DEAD if is_dead else MessageState.PENDING

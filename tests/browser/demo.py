@@ -64,7 +64,7 @@ def _take(browser: Browser, told: str, folder: Path) -> None:
     _open(page, f"{switches}mails", until="office@harbour-inns.example")
     row = page.locator("tr").filter(has_text="office@harbour-inns.example").first
     page.goto(switches.rstrip("/") + (row.locator("a").first.get_attribute("href") or "") + "/html")
-    page.set_viewport_size({"width": 760, "height": 620})
+    page.set_viewport_size({"width": 760, "height": 650})
     page.screenshot(path=folder / "mail.png")
 
 

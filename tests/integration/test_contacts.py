@@ -15,7 +15,7 @@ from sqlmodel import Session, SQLModel, col, select
 import monitor.alert_tables
 import monitor.tables  # noqa: F401  (its rows are looked through as well)
 from tests.builders import a_policy
-from tickets import actions, contacts, links, waiting
+from tickets import actions, claims, contacts, links, outbox, waiting
 from tickets.accounts import PasswordHash, add_staff
 from tickets.contact_tables import ErasureRow
 from tickets.contacts import Erasure
@@ -23,7 +23,7 @@ from tickets.errors import Refused
 from tickets.history import Actor
 from tickets.opening import NewRequest, Requester, open_request
 from tickets.outbox import Recipient
-from tickets.rules.message import MessageState
+from tickets.rules.message import DeliveryOutcome, MessageState
 from tickets.rules.notice import Audience
 from tickets.rules.pseudonym import ERASED_DOMAIN, Mask, Pseudonym
 from tickets.rules.staff import Role
@@ -167,6 +167,22 @@ def test_case_25_what_is_queued_for_an_erased_contact_never_leaves(store: Store,
     assert all("ticket_url" not in m.facts for m in theirs)
     others = [m for m in messages(store) if m.address != done.pseudonym.address]
     assert {m.state for m in others} == {MessageState.PENDING}
+
+
+def test_case_25_an_attempt_under_way_brings_no_erased_mail_back(store: Store, ref: str) -> None:
+    store.write(lambda tx: claims.claim(tx, now=LATER, most=10))
+    on_the_way = {m.id for m in messages(store) if m.state is MessageState.SENDING}
+    done = erased(store)
+    theirs = {m.id for m in messages(store) if m.address == done.pseudonym.address}
+    number = next(iter(theirs & on_the_way))
+    assert number is not None
+    store.write(
+        lambda tx: outbox.settle(
+            tx, number, outcome=DeliveryOutcome.DEFERRED, answer="451 later", now=LATER
+        )
+    )
+    states = {m.state for m in messages(store) if m.id in theirs}
+    assert states == {MessageState.CANCELLED}
 
 
 def test_links_of_an_erased_contact_open_nothing(store: Store, ref: str) -> None:
