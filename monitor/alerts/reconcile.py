@@ -47,7 +47,7 @@ ANSWER_WITHIN = 5.0
 READING_WITHIN = timedelta(seconds=60)
 """How long a reading holds the source; a process that dies in it leaves it free after this."""
 
-CROSSING = timedelta(seconds=30)
+CROSSING = timedelta(seconds=10)
 """A message that came so shortly before the question may be newer than the answer."""
 
 SETTLED_AFTER = timedelta(minutes=5)

@@ -35,8 +35,21 @@ TEST = "TestAlert"
 DATASOURCE_ALERTS = frozenset({"DatasourceNoData", "DatasourceError"})
 """What Grafana calls alerts about its own data sources; their rule stands in ``rulename``."""
 
-OUR_DOUBLES = frozenset({"SiteDown", "SiteSlow", "CertificateSoon", "CertificateVerySoon"})
-"""Our own rules that say again what the monitor opens tickets for (see ``dashboards/rules``)."""
+OUR_DOUBLES = frozenset(
+    {
+        "SiteDown",
+        "SiteSlow",
+        "CertificateEndsSoon",
+        "CertificateEndsVerySoon",
+        "PromiseAtRisk",
+        "PromiseOverdue",
+        "FettleBlind",
+        "FettleOutboxStuck",
+        "FettleMailsDead",
+        "FettleAlertPathSilent",
+    }
+)
+"""Our own rules that say again what Fettle tells by itself (see ``dashboards/rules``)."""
 
 _LINKS = ("generatorURL", "dashboardURL", "panelURL", "silenceURL")
 _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)

@@ -226,7 +226,7 @@ class TestAListThatIsRead:
     @on_sqlite
     async def test_may_have_been_crossed_by_a_message(self, scene: Scene) -> None:
         await scene.send(an_alert())
-        await scene.read(after=timedelta(seconds=30))
+        await scene.read(after=timedelta(seconds=10))
         assert scene.states() == [AlertState.FIRING]
         await scene.read(after=timedelta(seconds=1))
         assert scene.states() == [AlertState.GONE]

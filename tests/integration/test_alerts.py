@@ -101,7 +101,7 @@ class TestAnAlert:
     )
     @on_sqlite
     async def test_is_mapped_by_its_labels(
-        self, bench: AlertBench, labels: dict[str, str], client: str, site: str | None
+        self, bench: AlertBench, labels: dict[str, Any], client: str, site: str | None
     ) -> None:
         await bench.send(an_alert(**labels))
         [ticket] = bench.tickets()
