@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
+import jinja2
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -14,12 +16,18 @@ from tickets.pages.words import Words
 from tickets.portal.context import Face, PortalContext
 
 
+@cache
+def _templates() -> jinja2.Environment:
+    """Return the templates, compiled once in a process: they hold nothing of any portal."""
+    return make_environment(["tickets.portal"])
+
+
 class Portal:
     """A running portal: its context and its templates."""
 
     def __init__(self, context: PortalContext) -> None:
         self.context = context
-        self._environment = make_environment(["tickets.portal"])
+        self._environment = _templates()
 
     def page(
         self,

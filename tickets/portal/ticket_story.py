@@ -116,20 +116,13 @@ def _is_for_clients(ticket: TicketView, entry: StoryEntry) -> bool:
         return ticket.source not in MACHINE_SOURCES
     if entry.action is Action.PRIORITY:  # else its reason was mailed to nobody
         return entry.moved_deadline
-    return entry.action in _WRITTEN and (entry.is_staff or _is_yours(ticket, entry))
+    if entry.action in {Action.RESUME, Action.REOPEN}:  # else a machine wrote it
+        return entry.is_staff or entry.is_client
+    return entry.action in _WRITTEN
 
 
-_WRITTEN = frozenset(
-    {
-        Action.REPLY,
-        Action.WAIT,
-        Action.RESUME,
-        Action.CLIENT_REPLY,
-        Action.RESOLVE,
-        Action.REOPEN,
-    }
-)
-"""Actions whose text a person wrote, to the client or at the client."""
+_WRITTEN = frozenset({Action.REPLY, Action.WAIT, Action.CLIENT_REPLY, Action.RESOLVE})
+"""Actions whose text is always a person's, to the client or at the client."""
 
 
 def _what(ticket: TicketView, entry: StoryEntry) -> str | None:
