@@ -1,4 +1,4 @@
-"""Passes over due rows: promises that run out, words due, resolved tickets that may close.
+"""Passes over due rows: requests to settle, promises that run out, tickets that may close.
 
 Each row is handled in a transaction of its own and by a conditional change, so that a pass can be
 repeated, run twice at once, or be killed in the middle.
@@ -19,8 +19,10 @@ from tickets.escalation import escalate, list_running_out, list_words_due, remin
 from tickets.history import SWEEP, get_ticket
 from tickets.policy import Policy
 from tickets.rules.ticket import Status, reference
+from tickets.settling import list_unsettled, settle_request
 from tickets.store import Store
 from tickets.tables import TicketRow
+from tickets.verification import forget_requests, is_forgetting_due
 from tickets.waiting import list_resumable, resume_due
 
 log = structlog.get_logger()
@@ -56,6 +58,19 @@ async def sweep(store: Store, policy: Policy, *, now: datetime) -> int:
         failed += await _one(
             store, ticket_id, lambda tx, id_=ticket_id: _close(tx, policy, id_, now)
         )
+    return failed + await _sweep_requests(store, policy, now)
+
+
+async def _sweep_requests(store: Store, policy: Policy, now: datetime) -> int:
+    """Settle requests that were left behind, forget those that nobody claimed."""
+    failed = 0
+    for request_id, number in await store.aread(lambda tx: list_unsettled(tx, most=MOST_ROWS)):
+        failed += await _one(
+            store, number, lambda tx, id_=request_id: _settle(tx, policy, id_, now)
+        )
+    if await store.aread(lambda tx: is_forgetting_due(tx, at=now)):
+        expired = await store.awrite(lambda tx: forget_requests(tx, at=now))
+        log.info("sweep.requests_forgotten", expired=expired)
     return failed
 
 
@@ -88,6 +103,10 @@ def _remind(tx: Session, policy: Policy, ticket_id: int, now: datetime) -> None:
 def _resume(tx: Session, policy: Policy, ticket_id: int, now: datetime) -> None:
     if resume_due(tx, policy, ticket_id, at=now):
         log.info("sweep.ticket_resumed", ticket=reference(ticket_id))
+
+
+def _settle(tx: Session, policy: Policy, request_id: int, now: datetime) -> None:
+    settle_request(tx, policy, request_id, at=now)
 
 
 def _list_closable(tx: Session, now: datetime) -> Sequence[int]:

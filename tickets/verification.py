@@ -107,14 +107,10 @@ def forget_requests(tx: Session, *, at: datetime) -> int:
 
     A row whose number no ticket has reached stays, so that no reference is given out twice.
     """
-    expired = tx.exec(
-        select(FormRequestRow).where(
-            col(FormRequestRow.state).in_(UNFINISHED), col(FormRequestRow.expires_at) <= at
-        )
-    ).all()
+    expired = tx.exec(select(FormRequestRow).where(_is_expired(at))).all()
     for row in expired:
         finish(tx, row, RequestState.EXPIRED)
-    old = col(FormRequestRow.expires_at) <= at - FORGOTTEN_AFTER
+    old = _is_old(at)
     newest = select(sa.func.coalesce(sa.func.max(col(TicketRow.id)), 0)).scalar_subquery()
     finished = (RequestState.DECLINED, RequestState.EXPIRED, RequestState.REPEATED)
     tx.exec(
@@ -122,12 +118,24 @@ def forget_requests(tx: Session, *, at: datetime) -> int:
         .where(old, col(FormRequestRow.state).in_(finished))
         .where(col(FormRequestRow.number) < newest)
     )
-    tx.exec(
-        sa.update(FormRequestRow)
-        .where(old, col(FormRequestRow.address) != "")
-        .values(address="", verify_hash=None)
-    )
+    tx.exec(sa.update(FormRequestRow).where(old).values(address="", verify_hash=None))
     return len(expired)
+
+
+def is_forgetting_due(tx: Session, *, at: datetime) -> bool:
+    """Tell whether ``forget_requests`` has anything to do."""
+    due = sa.or_(_is_expired(at), _is_old(at))
+    return tx.exec(select(FormRequestRow.id).where(due).limit(1)).first() is not None
+
+
+def _is_expired(at: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(col(FormRequestRow.state).in_(UNFINISHED), col(FormRequestRow.expires_at) <= at)
+
+
+def _is_old(at: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        col(FormRequestRow.expires_at) <= at - FORGOTTEN_AFTER, col(FormRequestRow.address) != ""
+    )
 
 
 def _find_asked(tx: Session, token: str, *, at: datetime) -> FormRequestRow | None:

@@ -27,7 +27,7 @@ FIELDS = ("offline", "wait", "category", "site", "title", "text", "name", "email
 TRAP = "subject_line"
 """A field that people do not see; who fills it in is a program."""
 
-NO_SITE = "other"
+NO_SITE = "-"
 """The site's value for another one, or for who is not sure."""
 
 MOST_TITLE = 120
