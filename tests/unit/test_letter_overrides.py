@@ -126,3 +126,9 @@ def test_a_folder_that_went_away_costs_no_letter(tmp_path: Path) -> None:
 
 def test_every_built_in_letter_works() -> None:
     assert find_broken(Letters()) == []
+
+
+@pytest.mark.parametrize("notice", Notice)
+def test_the_documentation_names_every_letter(notice: Notice) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "mails.md").read_text("utf-8")
+    assert f"`{notice}`" in page
