@@ -16,6 +16,7 @@ from tickets.mail_faults import RETRY_UNDELIVERABLE, find_undeliverable, note_br
 from tickets.rules.message import GIVE_UP_AFTER, Channel, HoldReason, MessageState
 from tickets.rules.notice import AUTOMATIC_NOTICES
 from tickets.rules.pace import Pace
+from tickets.store import Instant
 from tickets.tables import MessageRow
 
 _DAY = timedelta(days=1)
@@ -73,7 +74,7 @@ def _give_up_stale(tx: Session, address: str, *, answer: str, now: datetime) -> 
             .where(
                 _waits_at(address, now),
                 col(MessageRow.priority) == priority,
-                since <= sa.literal(now - age, col(MessageRow.written_at).type),
+                since <= sa.literal(now - age, Instant()),
             )
             .values(**dead)
         )

@@ -16,11 +16,12 @@ from tickets.history import Actor
 from tickets.outbox import Recipient
 from tickets.policy import ClientProfile, Policy
 from tickets.promises import support_facts
+from tickets.rules.hours import OutOfReach
 from tickets.rules.message import Channel
-from tickets.rules.notice import Audience, Notice
+from tickets.rules.notice import NOTICES_FOR_HOURS, Audience, Notice
 from tickets.rules.pseudonym import is_pseudonym
 from tickets.rules.status_access import StatusAccess
-from tickets.rules.ticket import MACHINE_SOURCES, reference
+from tickets.rules.ticket import MACHINE_SOURCES, Priority, reference
 from tickets.tables import StaffRow, TicketRow, WatcherRow
 
 
@@ -126,6 +127,7 @@ def tell(  # noqa: PLR0913  (what is told to whom, each by its name)
         recipients=[person for person in recipients if person.address.lower() != own],
         facts={**ticket_facts(policy, ticket, at), **facts},
         own_facts=lambda person: _link_of(tx, policy, person, ticket_id=goal, at=at),
+        staff_from=_staff_from(policy, ticket, notice, at),
         domain=policy.mail_domain,
         at=at,
     )
@@ -150,6 +152,20 @@ def ticket_facts(policy: Policy, ticket: TicketRow, at: datetime) -> dict[str, A
         **support_facts(policy.hours_of(ticket.client), at),
         **client_facts(policy, ticket.client),
     }
+
+
+def _staff_from(policy: Policy, ticket: TicketRow, notice: Notice, at: datetime) -> datetime | None:
+    """Return when support opens for the ticket's client, if staff need not hear before; else None.
+
+    Of a critical ticket they hear at once.
+    """
+    if ticket.priority is Priority.CRITICAL or notice not in NOTICES_FOR_HOURS:
+        return None
+    hours = policy.hours_of(ticket.client)
+    try:
+        return None if hours.is_open(at) else hours.next_open(at)
+    except OutOfReach:
+        return None
 
 
 def _link_of(

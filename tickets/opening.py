@@ -147,7 +147,9 @@ def open_ticket(
 def open_request(
     tx: Session, policy: Policy, new: NewRequest, *, actor: Actor, at: datetime
 ) -> TicketRow:
-    """Open a ticket for what somebody asks; the requester gets a receipt, duty is told.
+    """Open a ticket for what somebody asks; the requester gets a receipt.
+
+    Duty is told at once of what is critical, else by the next digest (see ``tickets.digests``).
 
     Of two requests with one key the second changes nothing and returns the ticket of the first.
     Raises ``Refused`` for a client, site, category, text or address that is not allowed.
@@ -174,7 +176,9 @@ def open_request(
         "closure": next_closure(policy.hours_of(ticket.client), at),
         "support_hours": describe_week(policy.hours_of(ticket.client)),
     }
-    recipients = (*client_recipients(tx, policy, ticket), *policy.duty)
+    # Of what is not critical duty hears in the next digest.
+    duty = policy.duty if ticket.priority is Priority.CRITICAL else ()
+    recipients = (*client_recipients(tx, policy, ticket), *duty)
     tell(
         tx,
         policy,

@@ -20,8 +20,10 @@ from tickets.delivery import Delivery
 from tickets.letter import Letters
 from tickets.mail import MailIdentity
 from tickets.mail_channel import MailChannel
+from tickets.outbox_sweep import sweep_outbox
 from tickets.rules.escalation import StaffChannel
 from tickets.rules.message import Channel
+from tickets.rules.pace import Pace
 from tickets.smtp import MailServer, SmtpSender
 from tickets.store import Store
 from tickets.sweep import sweep
@@ -68,7 +70,7 @@ def delivery_parts(
     letters = Letters(folder)
     watch = LetterWatch(letters, folder=folder, jobs=jobs)
     mail = _mail_channel(settings, letters=letters, clock=clock)
-    delivery = Delivery(store, channel=mail, clock=clock, holder=holder)
+    delivery = Delivery(store, channel=mail, clock=clock, pace=mail_pace(settings), holder=holder)
     push = _push_channel(settings, letters=letters)
     push_delivery = Delivery(store, channel=push, carries=Channel.PUSH, clock=clock, holder=holder)
 
@@ -82,6 +84,7 @@ def delivery_parts(
         watch.count([mail, push])
         await store.awrite(lambda tx: sweep_silent(tx, policy, now=clock.now()))
         failed = await sweep(store, policy, now=clock.now())
+        await sweep_outbox(store, policy, now=clock.now())
         if failed:
             jobs.count("sweep", "error", failed)
 
@@ -120,6 +123,17 @@ def _mail_channel(settings: Settings, *, letters: Letters, clock: Clock) -> Mail
         identity=mail_identity(settings),
         clock=clock,
         letters=letters,
+    )
+
+
+def mail_pace(settings: Settings) -> Pace:
+    """Return how many mails may leave, and when messages share one."""
+    limits = settings.mail.limits
+    return Pace(
+        merge_within=settings.mail.merge_within,
+        per_minute=limits.per_minute,
+        client_address_per_day=limits.client_address_per_day,
+        staff_address_per_day=limits.staff_address_per_day,
     )
 
 

@@ -144,7 +144,7 @@ def check_replay(store: Store, number: int) -> None:
 # Opening by a person
 
 
-def test_a_request_is_receipted_with_its_deadline_and_duty_hears_of_it(
+def test_a_request_is_receipted_with_its_deadline_and_duty_is_not_called(
     store: Store, sam: Actor
 ) -> None:
     ref = asked(store, sam, site="booking")
@@ -155,20 +155,20 @@ def test_a_request_is_receipted_with_its_deadline_and_duty_hears_of_it(
         "Booking site",
     )
     assert ticket.promise.respond_by == OPENED + timedelta(days=2)
-    assert told(store, Notice.RECEIVED) == [CARLA.address, DUTY.address]
+    assert told(store, Notice.RECEIVED) == [CARLA.address]
 
 
 def test_a_form_that_is_sent_twice_opens_one_ticket(store: Store, sam: Actor) -> None:
     refs = {asked(store, sam, key="form-1") for _ in range(3)}
     assert len(refs) == 1
-    assert told(store, Notice.RECEIVED) == [CARLA.address, DUTY.address]
+    assert told(store, Notice.RECEIVED) == [CARLA.address]
     assert asked(store, sam, key="form-2") not in refs
 
 
 @on_sqlite
 def test_without_a_requester_the_contacts_for_tickets_are_told(store: Store, sam: Actor) -> None:
     asked(store, sam, requester=None)
-    assert told(store, Notice.RECEIVED) == [ANNA.address, BEN.address, DUTY.address]
+    assert told(store, Notice.RECEIVED) == [ANNA.address, BEN.address]
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,9 @@ NOTICES_OF_NO_TICKET = frozenset(
 )
 """Notices that belong to no ticket: to staff about ourselves, and a client's statement."""
 
+NOTICES_FOR_HOURS = frozenset({Notice.CLIENT_REPLIED, Notice.REOPENED, Notice.RESUMED})
+"""Notices that staff get in support hours only, unless the ticket is critical."""
+
 _RANKS = {Priority.CRITICAL: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 
 

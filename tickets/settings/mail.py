@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from tickets.addresses import canonical_host, is_loopback
-from tickets.settings.types import WHOLE, Line, Section
+from tickets.settings.types import WHOLE, Duration, Line, Section, between
 
 
 class MailSecurity(StrEnum):
@@ -25,6 +26,25 @@ _MAIL_PORTS = {MailSecurity.STARTTLS: 587, MailSecurity.TLS: 465, MailSecurity.N
 
 def _usual_security(data: Mapping[str, Any]) -> MailSecurity:
     return MailSecurity.NONE if is_loopback(data["host"]) else MailSecurity.STARTTLS
+
+
+class MailLimits(Section):
+    """How many mails leave at most; what is over a limit waits in the outbox and is not lost."""
+
+    per_minute: Annotated[int, Field(ge=1, le=100_000), WHOLE] = Field(
+        default=300,
+        description="Mails per minute, of every kind; what is critical leaves first. Set it below "
+        "what your mail provider allows.",
+    )
+    client_address_per_day: Annotated[int, Field(ge=1, le=100_000), WHOLE] = Field(
+        default=100,
+        description="Mails that no person wrote to one address of a client in 24 hours. Replies "
+        "of staff are not counted and always leave.",
+    )
+    staff_address_per_day: Annotated[int, Field(ge=1, le=100_000), WHOLE] = Field(
+        default=1000,
+        description="The same for an address of your own people.",
+    )
 
 
 class MailSettings(Section):
@@ -49,6 +69,16 @@ class MailSettings(Section):
         validate_default=True,
         description="Password of username. Keep it out of the file: set FETTLE_MAIL__PASSWORD_FILE "
         "or FETTLE_MAIL__PASSWORD.",
+    )
+
+    merge_within: Annotated[Duration, between("0s", "10m")] = Field(
+        default=timedelta(seconds=60),
+        description="For how long after a mail the next one about the same ticket to the same "
+        "address waits; what else happens meanwhile goes in that one mail. 0s: each goes alone.",
+    )
+    limits: MailLimits = Field(
+        default_factory=MailLimits,
+        description="How many mails leave at most; what is over a limit waits.",
     )
 
     letters: Line | None = Field(
