@@ -6,6 +6,7 @@ asked for nothing but what the page holds within it.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, cast
 
 from tickets.errors import ServiceError
@@ -37,6 +38,8 @@ def print_pdf(page: str) -> bytes:
             f"WeasyPrint lacks a library of the system ({_first_line(error)}): {HOW_TO}; "
             "or write HTML"
         ) from error
+    # It warns of each line of style that is for screens alone.
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)
     untyped = cast("Any", HTML)
     fetcher = cast("Any", URLFetcher)(allowed_protocols={"data"}, allow_redirects=False)
     made = untyped(string=page, base_url=None, url_fetcher=fetcher)
