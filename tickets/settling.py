@@ -31,7 +31,7 @@ from tickets.tables import TicketRow
 ASKED_EVERY = timedelta(hours=24)
 """An unknown address is written to once in this time, whoever sends what in its name."""
 
-ASKED_IN_AN_HOUR = 60
+ASKED_IN_AN_HOUR = 30
 """Most unknown addresses that are written to within an hour; the others wait for the next."""
 
 FORM = Actor("Request form")
