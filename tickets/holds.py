@@ -104,19 +104,27 @@ def _waits_at(address: str, now: datetime) -> sa.ColumnElement[bool]:
 
 
 def _over_the_day(tx: Session, address: str, limit: int, *, now: datetime) -> datetime | None:
-    """Return when the address may have its next automatic mail, if it has had its share."""
+    """Return when the address may have its next automatic mail, if it has had its share.
+
+    Mails that are on their way count: they may well arrive.
+    """
+    to_address = sa.and_(
+        col(MessageRow.carrier_id).is_(None),
+        col(MessageRow.channel) == Channel.MAIL,
+        col(MessageRow.notice).in_([*AUTOMATIC_NOTICES]),
+        sa.func.lower(col(MessageRow.address)) == address.lower(),
+    )
+    on_their_way = select(sa.func.count()).where(
+        col(MessageRow.state) == MessageState.SENDING, col(MessageRow.lease_until) > now, to_address
+    )
+    left = limit - tx.exec(on_their_way).one()
+    if left <= 0:
+        return now + _DAY
     query = (
         select(MessageRow.sent_at)
-        .where(
-            col(MessageRow.sent_at) > now - _DAY,
-            col(MessageRow.sent_at) <= now,
-            col(MessageRow.carrier_id).is_(None),
-            col(MessageRow.channel) == Channel.MAIL,
-            col(MessageRow.notice).in_([*AUTOMATIC_NOTICES]),
-            sa.func.lower(col(MessageRow.address)) == address.lower(),
-        )
+        .where(col(MessageRow.sent_at) > now - _DAY, col(MessageRow.sent_at) <= now, to_address)
         .order_by(col(MessageRow.sent_at).desc())
-        .offset(limit - 1)
+        .offset(left - 1)
         .limit(1)
     )
     oldest = tx.exec(query).first()

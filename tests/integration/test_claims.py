@@ -1,0 +1,306 @@
+"""Which mails leave when: what shares a mail, what a limit holds back, and what senders share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from tests.builders import ANNA, BEN, DUTY, a_policy
+from tests.tickets import opened
+from tickets import claims, outbox
+from tickets.claims import Claimed
+from tickets.history import get_ticket
+from tickets.letter_samples import SAMPLE_FACTS
+from tickets.outbox import Recipient
+from tickets.outbox_tables import BrakeRow, UndeliverableRow
+from tickets.rules.message import DeliveryOutcome, FailureReason, HoldReason, MessageState
+from tickets.rules.notice import Notice
+from tickets.rules.pace import Pace
+from tickets.rules.ticket import Priority
+from tickets.store import Store
+from tickets.tables import MessageRow
+
+AT = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+ONE = a_policy(contacts=[ANNA], duty=[])
+
+
+def tell(
+    store: Store, ref: str, notice: Notice, at: datetime, *people: Recipient, wait: int = 0
+) -> None:
+    """Write ``notice`` of the ticket to Anna, or to ``people``."""
+
+    def write(tx: Session) -> None:
+        ticket = get_ticket(tx, ref)
+        ticket.version += 1
+        outbox.put(
+            tx,
+            ticket,
+            notice=notice,
+            recipients=people or (ANNA,),
+            facts=SAMPLE_FACTS[notice],
+            domain="agency.test",
+            at=at,
+        )
+
+    store.write(write)
+
+
+def claim(
+    store: Store, now: datetime, *, most: int = 10, pace: Pace = Pace(), holder: str | None = None
+) -> Sequence[Claimed]:
+    return store.write(lambda tx: claims.claim(tx, now=now, most=most, pace=pace, holder=holder))
+
+
+def notices(claimed: Sequence[Claimed]) -> list[list[Notice]]:
+    return [[one.message.notice, *(each.notice for each in one.carried)] for one in claimed]
+
+
+def settle(
+    store: Store,
+    claimed: Claimed,
+    now: datetime,
+    outcome: DeliveryOutcome = DeliveryOutcome.SENT,
+    reason: FailureReason | None = None,
+    *,
+    is_address_refused: bool = False,
+) -> None:
+    number = claimed.message.id
+    assert number is not None
+    store.write(
+        lambda tx: outbox.settle(
+            tx,
+            number,
+            outcome=outcome,
+            answer="550 no such user" if reason is FailureReason.PERMANENT else "as told",
+            now=now,
+            reason=reason,
+            is_address_refused=is_address_refused,
+        )
+    )
+
+
+def send_all(store: Store, now: datetime, pace: Pace = Pace()) -> int:
+    """Send what may leave at ``now``; return how many mails that were."""
+    count = 0
+    while claimed := claim(store, now, pace=pace):
+        for one in claimed:
+            settle(store, one, now)
+            count += 1
+    return count
+
+
+def states(store: Store) -> list[MessageState]:
+    query = select(MessageRow.state).order_by(col(MessageRow.id))
+    return [*store.read(lambda tx: tx.exec(query).all())]
+
+
+def rows(store: Store) -> Sequence[MessageRow]:
+    return store.read(lambda tx: tx.exec(select(MessageRow).order_by(col(MessageRow.id))).all())
+
+
+# What shares a mail
+
+
+def test_the_first_word_leaves_at_once_and_the_rest_of_its_minute_as_one_mail(
+    store: Store,
+) -> None:
+    ref = opened(store, ONE, at=AT)
+    [down] = claim(store, AT)
+    settle(store, down, AT)
+    tell(store, ref, Notice.ACKNOWLEDGED, AT + 5 * SECOND)
+    tell(store, ref, Notice.REPLY, AT + 20 * SECOND)
+    assert claim(store, AT + 59 * SECOND) == []
+    [second] = claim(store, AT + MINUTE)
+    assert notices([down, second]) == [[Notice.DOWN], [Notice.ACKNOWLEDGED, Notice.REPLY]]
+    settle(store, second, AT + MINUTE)
+    assert states(store) == [MessageState.SENT] * 3
+    tell(store, ref, Notice.RESOLVED, AT + 3 * MINUTE)
+    assert notices(claim(store, AT + 3 * MINUTE)) == [[Notice.RESOLVED]]
+
+
+def test_other_people_and_other_tickets_wait_for_nothing(store: Store) -> None:
+    ref = opened(store, ONE, at=AT)
+    assert send_all(store, AT) == 1
+    tell(store, ref, Notice.ACKNOWLEDGED, AT, BEN)
+    other = opened(store, ONE, at=AT, key="other")
+    assert other != ref
+    assert sorted(notices(claim(store, AT))) == [[Notice.ACKNOWLEDGED], [Notice.DOWN]]
+
+
+def test_what_comes_while_a_mail_is_on_its_way_waits_for_its_end_and_a_minute(
+    store: Store,
+) -> None:
+    ref = opened(store, ONE, at=AT)
+    [down] = claim(store, AT)
+    tell(
+        store,
+        ref,
+        Notice.ACKNOWLEDGED,
+        AT + SECOND,
+        Recipient("Anna", "ANNA@Harbour.test", ANNA.audience),
+    )
+    assert claim(store, AT + 30 * SECOND) == []
+    settle(store, down, AT + 30 * SECOND)
+    assert claim(store, AT + 89 * SECOND) == []
+    assert notices(claim(store, AT + 90 * SECOND)) == [[Notice.ACKNOWLEDGED]]
+
+
+def test_a_mail_that_may_have_been_taken_is_repeated_as_it_was_whatever_came_since(
+    store: Store,
+) -> None:
+    ref = opened(store, ONE, at=AT)
+    tell(store, ref, Notice.ACKNOWLEDGED, AT)
+    [first] = claim(store, AT, holder="killed")
+    tell(store, ref, Notice.RESOLVED, AT + SECOND)
+    store.write(lambda tx: claims.take_over(tx, "killed"))
+    [again] = claim(store, AT + 2 * SECOND)
+    assert notices([again]) == notices([first]) == [[Notice.DOWN, Notice.ACKNOWLEDGED]]
+    assert again.message.header_id == first.message.header_id
+    later = AT + 2 * SECOND + claims.LEASE
+    assert notices(claim(store, later)) == notices([first])
+
+
+def test_what_shares_a_mail_shares_its_fate(store: Store) -> None:
+    ref = opened(store, ONE, at=AT)
+    tell(store, ref, Notice.ACKNOWLEDGED, AT)
+    [both] = claim(store, AT)
+    settle(store, both, AT, DeliveryOutcome.DEFERRED, FailureReason.TEMPORARY)
+    assert {(row.state, row.not_before) for row in rows(store)} == {
+        (MessageState.PENDING, AT + MINUTE)
+    }
+    [again] = claim(store, AT + MINUTE)
+    assert notices([again]) == notices([both])
+    settle(store, again, AT + MINUTE, DeliveryOutcome.REFUSED, FailureReason.PERMANENT)
+    assert states(store) == [MessageState.DEAD] * 2
+
+
+def test_a_clock_that_was_set_back_holds_up_nothing(store: Store) -> None:
+    ref = opened(store, ONE, at=AT)
+    assert send_all(store, AT + timedelta(hours=1)) == 1
+    tell(store, ref, Notice.ACKNOWLEDGED, AT)
+    assert send_all(store, AT) == 1
+
+
+def test_with_no_window_each_message_is_a_mail(store: Store) -> None:
+    ref = opened(store, ONE, at=AT)
+    tell(store, ref, Notice.ACKNOWLEDGED, AT)
+    assert send_all(store, AT, Pace(merge_within=timedelta(0))) == 2
+
+
+def test_two_senders_at_once_never_share_a_message_nor_split_a_mail(store: Store) -> None:
+    refs = [opened(store, ONE, at=AT, key=str(number)) for number in range(6)]
+    for ref in refs:
+        tell(store, ref, Notice.ACKNOWLEDGED, AT)
+    taken, lock = list[list[Notice]](), threading.Lock()
+    begin = threading.Barrier(2)
+
+    def work() -> None:
+        own = Store(store.url)
+        begin.wait()
+        while claimed := claim(own, AT, most=2):
+            with lock:
+                taken.extend(notices(claimed))
+        own.close()
+
+    senders = [threading.Thread(target=work) for _ in range(2)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert taken == [[Notice.DOWN, Notice.ACKNOWLEDGED]] * 6
+
+
+# Limits
+
+
+def test_over_the_limit_of_a_minute_mails_wait_and_the_critical_leave_first(
+    store: Store,
+) -> None:
+    pace = Pace(per_minute=3)
+    for number, priority in enumerate([Priority.LOW] * 3 + [Priority.CRITICAL] * 2):
+        opened(store, ONE, at=AT, key=str(number), priority=priority)
+    assert [one.message.priority for one in claim(store, AT, pace=pace)] == [
+        Priority.CRITICAL,
+        Priority.CRITICAL,
+        Priority.LOW,
+    ]
+    assert claim(store, AT, pace=pace) == []  # those on their way count
+    [brake] = store.read(lambda tx: tx.exec(select(BrakeRow)).all())
+    assert (brake.address, brake.tripped_at) == ("", AT)
+
+
+def test_the_limit_of_a_minute_lets_go_as_the_minute_passes(store: Store) -> None:
+    for number in range(5):
+        opened(store, ONE, at=AT, key=str(number))
+    pace = Pace(per_minute=3)
+    assert send_all(store, AT, pace) == 3
+    assert send_all(store, AT + 59 * SECOND, pace) == 0
+    assert send_all(store, AT + MINUTE, pace) == 2
+    assert states(store) == [MessageState.SENT] * 5
+
+
+def test_an_address_that_had_its_share_of_the_day_waits_for_tomorrow_but_not_for_people(
+    store: Store,
+) -> None:
+    policy = a_policy(contacts=[ANNA, BEN], duty=[DUTY])
+    pace = Pace(client_address_per_day=2)
+    refs = [opened(store, policy, at=AT, key=str(number)) for number in range(4)]
+    assert send_all(store, AT, pace) == 2 + 2 + 4  # staff have a limit of their own
+    held = [row for row in rows(store) if row.state is MessageState.PENDING]
+    assert {(row.held_for, row.not_before) for row in held} == {
+        (HoldReason.LIMIT, AT + timedelta(days=1))
+    }
+    brakes = store.read(lambda tx: tx.exec(select(BrakeRow.address)).all())
+    assert sorted(brakes) == [ANNA.address, BEN.address]
+    tell(store, refs[3], Notice.REPLY, AT + MINUTE)
+    assert notices(claim(store, AT + MINUTE, pace=pace)) == [[Notice.REPLY]]
+    assert send_all(store, AT + timedelta(days=1), pace) == 4
+
+
+# Addresses that take nothing
+
+
+def test_an_address_refused_for_good_is_tried_once_a_day_until_it_takes_a_mail(
+    store: Store,
+) -> None:
+    for number in range(4):
+        opened(store, ONE, at=AT, key=str(number), priority=Priority.LOW)
+    [first] = claim(store, AT, most=1)
+    refused = (DeliveryOutcome.REFUSED, FailureReason.PERMANENT)
+    settle(store, first, AT, *refused, is_address_refused=True)
+    assert claim(store, AT) == []
+    day = timedelta(days=1)
+    [second] = claim(store, AT + day)
+    settle(store, second, AT + day, *refused, is_address_refused=True)
+    assert claim(store, AT + day) == []
+    marks = store.read(lambda tx: tx.exec(select(UndeliverableRow)).all())
+    assert [(mark.address, mark.since) for mark in marks] == [(ANNA.address, AT)]
+    [third] = claim(store, AT + 2 * day)
+    settle(store, third, AT + 2 * day)
+    assert store.read(lambda tx: tx.exec(select(UndeliverableRow)).all()) == []
+    assert send_all(store, AT + 2 * day) == 1
+    assert sorted(states(store)) == [MessageState.DEAD] * 2 + [MessageState.SENT] * 2
+
+
+def test_what_is_held_for_a_dead_address_dies_when_its_time_is_over(store: Store) -> None:
+    for number in range(3):
+        opened(store, ONE, at=AT, key=str(number), priority=Priority.CRITICAL)
+    [first] = claim(store, AT, most=1)
+    settle(
+        store,
+        first,
+        AT,
+        DeliveryOutcome.REFUSED,
+        FailureReason.PERMANENT,
+        is_address_refused=True,
+    )
+    day = timedelta(days=1)
+    assert claim(store, AT + day - SECOND) == []
+    [tried] = claim(store, AT + day)
+    settle(store, tried, AT + day, DeliveryOutcome.DEFERRED, FailureReason.TEMPORARY)
+    assert claim(store, AT + day + SECOND) == []
+    assert states(store) == [MessageState.DEAD] * 3
