@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import shutil
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.parser import BytesParser
 from email.policy import default
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from monitor.cli import main
+from monitor.jobs import Jobs
+from monitor.roles.letters import LetterWatch
 from tests.builders import a_policy
 from tests.clocks import FakeClock
 from tests.smtp import Postbox, Received
@@ -20,6 +25,7 @@ from tickets.delivery import Delivery
 from tickets.history import Actor
 from tickets.letter import Letters
 from tickets.letter_preview import SampleLetter, preview_letters
+from tickets.letter_samples import SAMPLE_FACTS
 from tickets.mail import MailIdentity, compose
 from tickets.mail_channel import MailChannel
 from tickets.opening import NewRequest, Requester, open_request
@@ -91,19 +97,24 @@ def check(sample: SampleLetter, mail: Received) -> None:
     assert len(mail.content) < 100_000
 
 
-async def test_case_11_a_client_with_our_own_address_gets_no_mail_and_no_loop_begins(
-    store: Store, clock: FakeClock
-) -> None:
+def ask(store: Store, requester: Requester, *, at: datetime) -> None:
+    """Open a ticket for what somebody asks."""
     new = NewRequest(
         client="harbour",
         priority=Priority.NORMAL,
         category=Category.ADVICE,
         title="A question",
-        text="Answer yourself",
-        requester=Requester("Nobody", "Help@Agency.test"),
+        text="How?",
+        requester=requester,
     )
     policy = a_policy(duty=())
-    store.write(lambda tx: open_request(tx, policy, new, actor=Actor("Form"), at=clock.now()))
+    store.write(lambda tx: open_request(tx, policy, new, actor=Actor("Form"), at=at))
+
+
+async def test_case_11_a_client_with_our_own_address_gets_no_mail_and_no_loop_begins(
+    store: Store, clock: FakeClock
+) -> None:
+    ask(store, Requester("Nobody", "Help@Agency.test"), at=clock.now())
     with Postbox() as box:
         channel = MailChannel(smtp_sender(box), identity=IDENTITY, clock=clock)
         await Delivery(store, channel=channel, clock=clock).drain()
@@ -118,8 +129,10 @@ CONFIG = """\
 agency: {name: Bright Agency, url: "https://agency.test", mail_from: support@agency.test}
 web: {base_url: "https://care.agency.test"}
 mail: {host: 127.0.0.1, port: PORT, letters: LETTERS}
+store: {url: "sqlite:///FOLDER/fettle.db"}
 clients:
-  - {slug: harbour, name: Harbour Inns, branding: {name: The Inns, colour: "#7a1f5c"}}
+  - {slug: harbour, name: Harbour Inns, branding: {name: The Inns, colour: "#7a1f5c"},
+     contacts: [{name: Anna Wright, email: anna@harbour.test, tickets: false, statement: true}]}
 """
 
 
@@ -136,7 +149,8 @@ def fettle(
     def call(*words: str, port: int = 1, letters: str = "") -> tuple[int, str, str]:
         config = tmp_path / "fettle.yml"
         own = letters or str(tmp_path / "own")
-        config.write_text(CONFIG.replace("PORT", str(port)).replace("LETTERS", own))
+        text = CONFIG.replace("PORT", str(port)).replace("LETTERS", own)
+        config.write_text(text.replace("FOLDER", str(tmp_path)))
         monkeypatch.setattr("sys.stdin", io.StringIO())
         capsys.readouterr()
         code = main(words, environ={"FETTLE_CONFIG": str(config)}, clock=clock)
@@ -237,3 +251,52 @@ def test_a_test_mail_without_a_server_or_an_address_says_so(fettle: Call) -> Non
     code, _, err = fettle("mail", "test", "nobody")
     assert code == 2
     assert "ADDRESS: 'nobody' is not a mail address" in err
+
+
+def test_the_service_logs_what_fails_in_its_letters_and_counts_it(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    (tmp_path / "down").mkdir()
+    (tmp_path / "down" / "subject.txt").write_text("ours\n{{ oops }}")
+    letters, jobs = Letters(tmp_path), Jobs(clock)
+    watch = LetterWatch(letters, folder=tmp_path, jobs=jobs)
+
+    async def start() -> None:
+        stop = asyncio.Event()
+        stop.set()
+        await watch.run(stop)
+
+    with capture_logs() as logged:
+        asyncio.run(start())
+    [line] = [one for one in logged if one["event"] == "letters.template_broken"]
+    assert (line["file"], line["line"]) == (str(tmp_path / "down" / "subject.txt"), 2)
+    watch.count([])
+    assert jobs.runs == {}
+    letters.write(Notice.DOWN, Audience.CLIENT, SAMPLE_FACTS[Notice.DOWN])
+    watch.count([])
+    watch.count([])
+    assert jobs.runs == {"mail": {"error": 1}}
+
+
+def test_a_contacts_data_is_listed_shown_and_erased_by_commands(
+    fettle: Call, migrated_sqlite: Path, tmp_path: Path, clock: FakeClock
+) -> None:
+    code, out, _ = fettle("contacts", "list", "--client", "harbour")
+    assert (code, out) == (0, "harbour  Anna Wright  anna@harbour.test  incidents, statement\n")
+    assert fettle("contacts", "list", "--client", "harbor")[0] == 2
+    shutil.copy(migrated_sqlite, tmp_path / "fettle.db")
+    code, out, _ = fettle("contacts", "export", ANNA)
+    assert (code, json.loads(out)["configured"][0]["is_unsubscribed"]) == (0, False)
+    code, _, err = fettle("contacts", "erase", ANNA)
+    assert code == 1
+    assert "still stands in the configuration, as a contact of harbour" in err
+    store = Store(f"sqlite:///{tmp_path / 'fettle.db'}")
+    ask(store, Requester("Lena Hart", "lena@elsewhere.test"), at=clock.now())
+    store.close()
+    stored = json.loads(fettle("contacts", "export", "Lena@elsewhere.test")[1])["stored"]
+    assert {"ticket", "message"} <= stored.keys()
+    code, out, _ = fettle("contacts", "erase", "lena@elsewhere.test", "--json")
+    assert code == 0
+    assert json.loads(out)["messages_cancelled"] == 1
+    assert fettle("contacts", "export", "lena@elsewhere.test")[0] == 1
+    assert "Nothing was stored" in fettle("contacts", "erase", "lena@elsewhere.test")[1]
