@@ -9,7 +9,7 @@ import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from monitor.site_history import uptime_view
 from monitor.statement import words
@@ -24,6 +24,7 @@ ACCENT = "#3b2db0"
 """Colour of the page of a client that has none of its own."""
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}", re.ASCII)
+_environment = cache(partial(make_environment, ("monitor.statement",)))
 _FONTS = ("hanken-grotesk-latin.woff2", "hanken-grotesk-latin-ext.woff2")
 
 
@@ -45,7 +46,7 @@ def render_page(statement: Statement, policy: Policy, *, is_served: bool = False
     colour = branding.colour or ""
     fonts = [f"/static/{name}" if is_served else _font(name) for name in _FONTS]
     return render(
-        make_environment(["monitor.statement"]),
+        _environment(),
         "statement.html",
         {
             "statement": statement,

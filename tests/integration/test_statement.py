@@ -28,7 +28,7 @@ from tests.statements import STEP, seed
 from tests.tickets import opened
 from tickets import actions
 from tickets.errors import NotFound, Refused
-from tickets.history import Actor
+from tickets.history import Actor, get_ticket
 from tickets.relations import merge
 from tickets.rules.allowance import Allowance
 from tickets.rules.staff import Role
@@ -241,6 +241,8 @@ def test_promises_are_stated_with_how_they_were_kept_in_support_time(store: Stor
     forgotten = ticket(datetime(2026, 3, 31, 15, tzinfo=UTC))  # 16:00 in London, due at 17:00
     running = ticket(datetime(2026, 3, 31, 15, 30, tzinfo=UTC), Priority.NORMAL)
     opened(store, POLICY, at=nine, client="moss")
+    hidden = opened(store, POLICY, at=nine)  # internal: no client knows of it
+    store.write(lambda tx: setattr(get_ticket(tx, hidden), "is_internal", True))
     ticket(END)  # in London this is April
 
     stated = statement_of(store, at=datetime(2026, 4, 1, 9, tzinfo=UTC))  # 10:00 in London
