@@ -122,7 +122,7 @@ async def ticket_page(
         title=title_of(ticket),
         standing=standing_of(ticket, words),
         lines=found.lines,
-        question=_question(found),
+        quoted=_quoted(found),
         survivor=found.survivor,
         support=_support(context.policy, ticket, now),
         closes_at=_closes_at(context.policy, ticket),
@@ -182,12 +182,11 @@ def _face(portal: Portal, client: str) -> Face | None:
     return None if face is None else replace(face, logo_url=None)
 
 
-def _question(found: LinkedTicket) -> str:
-    """Return what the client is asked, while we wait for the answer."""
-    if found.ticket.status is not Status.WAITING:
-        return ""
-    asked = [entry.text for entry in found.entries if entry.action is Action.WAIT]
-    return asked[-1] if asked else ""
+def _quoted(found: LinkedTicket) -> str:
+    """Return our words to which the client is to say something: a question, or what was done."""
+    action = {Status.WAITING: Action.WAIT, Status.RESOLVED: Action.RESOLVE}.get(found.ticket.status)
+    said = [entry.text for entry in found.entries if entry.action is action]
+    return said[-1] if said else ""
 
 
 def _support(policy: Policy, ticket: TicketView, now: datetime) -> str:

@@ -17,13 +17,15 @@ from tickets.rules.promise import MetBy
 from tickets.rules.ticket import MACHINE_SOURCES, Action, Category, Outcome, Status
 
 OUTCOMES: Mapping[Outcome, str] = {
-    Outcome.FIXED: "fixed",
-    Outcome.RECOVERED_BY_ITSELF: "it recovered by itself",
-    Outcome.DUPLICATE: "it goes on as another ticket",
-    Outcome.NOT_AN_ISSUE: "nothing had to be done",
-    Outcome.ANSWERED: "answered",
+    Outcome.FIXED: "It was fixed",
+    Outcome.RECOVERED_BY_ITSELF: "It recovered by itself",
+    Outcome.DUPLICATE: "It goes on as another ticket",
+    Outcome.NOT_AN_ISSUE: "Nothing had to be done",
+    Outcome.ANSWERED: "It was answered",
 }
 """How a closed ticket ended."""
+
+_FAULTS: Mapping[Category, str] = {Category.OUTAGE: "down", Category.SLOW: "slow"}
 
 _NOTICED: Mapping[Category, str] = {
     Category.OUTAGE: "We noticed that {site} is not answering as it should",
@@ -51,19 +53,25 @@ class StoryLine:
 class Standing:
     """How the ticket stands: a word, one sentence, and what is promised.
 
-    ``left`` is the support time left for our answer, empty where none is outstanding; ``promise``
-    is a sentence without its full stop, ``is_late`` tells that it was or is not kept.
+    ``left`` is the support time left for what is due next, ``due`` says what that is; both are
+    empty where nothing is. ``promise`` is a sentence without its full stop, ``is_late`` tells that
+    it is not kept.
     """
 
     word: str
     sentence: str
     left: str
+    due: str
     promise: str
     is_late: bool
 
 
 def title_of(ticket: TicketView) -> str:
-    """Return the title without the client's own name before it."""
+    """Return the title without the client's own name before it, in the past once that is over."""
+    is_over = ticket.recovered_at is not None or ticket.status in {Status.RESOLVED, Status.CLOSED}
+    fault = _FAULTS.get(ticket.category)
+    if fault is not None and ticket.source in MACHINE_SOURCES and ticket.site_name:
+        return f"{ticket.site_name} {'was' if is_over else 'is'} {fault}"
     return ticket.title.removeprefix(f"{ticket.client_name}: ")
 
 
@@ -166,39 +174,51 @@ def _opening(ticket: TicketView, entry: StoryEntry, site: str) -> str:
 def standing_of(ticket: TicketView, words: Words) -> Standing:
     """Return how the ticket stands at the instant of ``words``."""
     promise = ticket.promise
-    is_over = promise.is_breached(words.now)
-    is_outstanding = not promise.is_answered and ticket.status is not Status.CLOSED and not is_over
+    is_over = promise.is_breached(words.now) and ticket.status is not Status.CLOSED
+    left = due = ""
+    if ticket.status is not Status.CLOSED and not promise.is_answered and not is_over:
+        left, due = words.left(promise.respond_by, ticket.client), "left to answer you"
+    elif ticket.update_by is not None and words.now <= ticket.update_by:
+        left = words.left(ticket.update_by, ticket.client)
+        due = "until you hear from us again"
     word, sentence = _status(ticket)
     return Standing(
         word=word,
         sentence=sentence,
-        left=words.left(promise.respond_by, ticket.client) if is_outstanding else "",
+        left=left,
+        due=due,
         promise=_promise(ticket, words),
-        is_late=is_over or (promise.is_answered and not promise.was_kept),
+        is_late=is_over,
     )
 
 
 def _status(ticket: TicketView) -> tuple[str, str]:
+    works = "It works again; " if ticket.recovered_at else ""
     if ticket.status is Status.OPEN:
-        with_whom = f"{ticket.assignee} has it" if ticket.assignee else "Nobody has it yet"
-        return "Received", f"{with_whom}; everybody on duty has been told"
+        with_whom = f"{ticket.assignee} has it" if ticket.assignee else "nobody has it yet"
+        sentence = f"{works}{with_whom}, and everybody on duty has been told"
+        return "Received", f"{sentence[:1].upper()}{sentence[1:]}"
     if ticket.status is Status.ACKNOWLEDGED:
-        return "In hand", f"{ticket.assignee or 'One of us'} is working on it"
+        who = ticket.assignee or "one of us"
+        if works:
+            return "In hand", f"{works}{who} is still looking at the cause"
+        return "In hand", f"{who[:1].upper()}{who[1:]} is working on it"
     if ticket.status is Status.WAITING:
         return "Waiting for you", "We need your answer to go on"
     if ticket.status is Status.RESOLVED:
         return "Resolved", "We have dealt with it. Please tell us whether it is solved"
-    outcome = OUTCOMES[ticket.outcome] if ticket.outcome else ""
-    return "Closed", f"Nothing more will be done here{f': {outcome}' if outcome else ''}"
+    ended = "Nothing more will be done here" if ticket.outcome is None else OUTCOMES[ticket.outcome]
+    return "Closed", ended
 
 
 def _promise(ticket: TicketView, words: Words) -> str:
     promise = ticket.promise
-    due = words.full(promise.respond_by)
+    due = _unbroken(words.full(promise.respond_by))
     if promise.answered_at is not None:
+        answered = f"Answered {_unbroken(words.full(promise.answered_at))}"
         if promise.was_kept:
-            return f"Answered {words.full(promise.answered_at)}, in time: we had promised {due}"
-        return f"Answered {words.full(promise.answered_at)}, later than the {due} that we promised"
+            return f"{answered}, in time: we had promised {due}"
+        return f"{answered}, later than the {due} that we promised"
     if ticket.status is Status.CLOSED:
         return ""
     if promise.is_breached(words.now):
@@ -206,3 +226,8 @@ def _promise(ticket: TicketView, words: Words) -> str:
     if promise.met_by is MetBy.ACKNOWLEDGEMENT:
         return f"One of us takes it up by {due}"
     return f"We write to you by {due}"
+
+
+def _unbroken(instant: str) -> str:
+    """Return an instant that stays on one line."""
+    return instant.replace(" ", "\N{NO-BREAK SPACE}")
