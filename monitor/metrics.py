@@ -27,6 +27,7 @@ from monitor.figures import (
 )
 from monitor.http_metrics import HTTP_FAMILIES, Requests
 from monitor.probe_metrics import PROBE_FAMILIES
+from monitor.process_metrics import PROCESS_FAMILIES, read_process_metrics
 from monitor.service_metrics import (
     ANSWERED,
     DURATION,
@@ -41,6 +42,7 @@ from monitor.site_facts import SiteFacts, count_by_client, list_site_facts
 from monitor.site_lines import Block, SiteLines
 from monitor.site_metrics import COUNT_FAMILIES, SITE_FAMILIES
 from tickets.clock import Clock
+from tickets.mail_metrics import MAIL_FAULT_FAMILIES, read_mail_fault_metrics
 from tickets.metrics import MAIL_FAMILIES, TICKET_FAMILIES, Family, ticket_metrics
 from tickets.policy import Policy
 from tickets.queries.figures import TicketFigures, count_figures
@@ -79,6 +81,8 @@ class Group:
 
 GROUPS: Sequence[Group] = (
     Group(name="Alerts in", families=ALERT_FAMILIES, read=read_alert_metrics),
+    Group(name="Locations and processes", families=PROCESS_FAMILIES, read=read_process_metrics),
+    Group(name="Faults of mail", families=MAIL_FAULT_FAMILIES, read=read_mail_fault_metrics),
 )
 """Groups beside those that are built in here, in the order of the page."""
 

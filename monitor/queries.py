@@ -208,7 +208,10 @@ def readiness(tx: Session, now: datetime) -> Sequence[str]:
     reasons.extend(
         blind_words(row, f"for {_age(row.blind_since or now, now)}") for row in tx.exec(blind)
     )
-    waiting = col(MessageRow.state).in_([MessageState.PENDING, MessageState.SENDING])
+    waiting = sa.and_(
+        col(MessageRow.state).in_([MessageState.PENDING, MessageState.SENDING]),
+        col(MessageRow.carrier_id).is_(None),
+    )
     oldest = sa.select(sa.func.min(col(MessageRow.not_before))).where(waiting)
     due = tx.connection().execute(oldest).scalar()
     if due is not None and now - due > MESSAGE_WITHIN:

@@ -35,6 +35,7 @@ from tickets.errors import Unavailable
 from tickets.policy import Policy
 from tickets.portal.app import portal_routes
 from tickets.portal.context import PortalContext
+from tickets.queries.mail_faults import mail_warnings
 from tickets.store import Store
 
 log = structlog.get_logger()
@@ -72,14 +73,16 @@ def create_app(web: Web) -> Starlette:
 
     async def ready(_request: Request) -> Response:
         try:
-            reasons: Sequence[str] = await web.store.aread(
-                lambda tx: readiness(tx, web.clock.now())
+            now = web.clock.now()
+            reasons, warnings = await web.store.aread(
+                lambda tx: ([*readiness(tx, now)], [*mail_warnings(tx, now)])
             )
         except Unavailable as error:
-            reasons = [str(error)]
+            reasons, warnings = [str(error)], []
         is_ready = not reasons
         last = ends_soon(web.policy, web.clock.now())
-        warnings = [] if last is None else [f"holidays are known until {last} only"]
+        if last is not None:
+            warnings.append(f"holidays are known until {last} only")
         return JSONResponse(
             {"ready": is_ready, "reasons": reasons, "warnings": warnings},
             status_code=200 if is_ready else 503,

@@ -73,6 +73,28 @@ def add_outbox_and_db(group: Group) -> None:
         has_json=True,
     )
     listing.add_argument("--state", choices=values(MessageState), help="only these")
+    for name, does, example in (
+        (
+            "requeue",
+            "send messages again that are not delivered, or now those that wait for later",
+            "fettle outbox requeue 117 118",
+        ),
+        (
+            "cancel",
+            "decide that messages are never sent; this is final",
+            "fettle outbox cancel 117",
+        ),
+    ):
+        deed = add_leaf(outbox, name, ("outbox", name), does=does, example=example, has_json=True)
+        deed.add_argument(
+            "messages", type=int, nargs="+", metavar="ID", help="as fettle outbox list shows it"
+        )
+        deed.add_argument(
+            "--as",
+            dest="staff",
+            metavar="EMAIL",
+            help="who acts (default: FETTLE_STAFF, else the only staff member)",
+        )
     db = add_group(group, "db", does="look after the store")
     add_leaf(
         db,

@@ -117,6 +117,12 @@ def message_document(message: MessageView, zone: ZoneInfo) -> dict[str, object]:
         "not_before": iso(message.not_before, zone),
         "attempts": message.attempts,
         "last_failure": message.last_failure,
+        "goes_with": message.carrier_id,
+        "held_for": None if message.held_for is None else message.held_for.value,
+        "interventions": [
+            {"what": each.what.value, "at": iso(each.at, zone), "by": each.actor}
+            for each in message.interventions
+        ],
     }
 
 

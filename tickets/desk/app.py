@@ -19,7 +19,7 @@ from tickets.desk.calendar_page import show_calendar
 from tickets.desk.clients_page import show_clients
 from tickets.desk.context import DeskContext
 from tickets.desk.new_ticket import open_new_ticket, show_new_ticket
-from tickets.desk.outbox_page import show_outbox
+from tickets.desk.outbox_page import intervene, show_outbox
 from tickets.desk.queue import show_finished, show_queue
 from tickets.desk.sessions import find_reader, sign_in_address
 from tickets.desk.sign_in import show_sign_in, sign_in, sign_out
@@ -59,6 +59,7 @@ def desk_app(context: DeskContext) -> ASGIApp:
         *(Route(path, partial(_for_staff, desk, page)) for path, page in _STAFF_PAGES.items()),
         Route("/tickets/new", partial(open_new_ticket, desk), methods=["POST"]),
         Route("/tickets/{ref}/{action}", partial(act, desk), methods=["POST"]),
+        Route("/outbox/{number:int}/{what}", partial(intervene, desk), methods=["POST"]),
         Route("/sign-in", partial(_sign_in, desk), methods=["GET", "POST"]),
         Route("/sign-out", partial(sign_out, desk), methods=["POST"]),
         Route("/static/{name}", show_static),

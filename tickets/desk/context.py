@@ -10,6 +10,7 @@ from tickets.accounts import SignedIn
 from tickets.clock import Clock
 from tickets.pages.watch import Watch, WatchSummary
 from tickets.policy import Policy
+from tickets.queries.mail_faults import MailFaults, find_mail_faults
 from tickets.queries.messages import count_undelivered
 from tickets.queries.tickets import count_queue
 from tickets.rules.staff import may_act
@@ -39,12 +40,13 @@ class DeskContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What stands around a page: who reads it, how the sites stand, how much waits."""
+    """What stands around a page: who reads it, how sites and mail stand, how much waits."""
 
     me: SignedIn
     summary: WatchSummary
     waiting: int
     undelivered: int
+    mail: MailFaults
 
     @property
     def may_act(self) -> bool:
@@ -63,6 +65,7 @@ async def read_page(
             summary=context.watch.summary(tx),
             waiting=count_queue(tx),
             undelivered=count_undelivered(tx),
+            mail=find_mail_faults(tx, context.clock.now()),
         )
         return frame, work(tx)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tickets.pages.watch import SiteState
 from tickets.queries.views import TicketView
-from tickets.rules.message import MessageState
+from tickets.rules.message import HoldReason, Intervention, MessageState
 from tickets.rules.notice import Notice
 from tickets.rules.promise import MetBy
 from tickets.rules.ticket import (
@@ -172,6 +172,14 @@ MESSAGE_STATES = {
     MessageState.DEAD: "Not delivered",
     MessageState.CANCELLED: "Cancelled",
 }
+
+HOLDS = {
+    HoldReason.SUPPORT_HOURS: "until support opens",
+    HoldReason.LIMIT: "over a limit of mail.limits",
+    HoldReason.UNDELIVERABLE: "the address takes no mail",
+}
+
+INTERVENTIONS = {Intervention.REQUEUE: "Sent again", Intervention.CANCEL: "Cancelled"}
 
 
 @dataclass(frozen=True, slots=True)

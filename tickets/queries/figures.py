@@ -40,6 +40,7 @@ class TicketFigures:
     overdue: Mapping[Priority, int]
     breaches: Mapping[Priority, int]
     next_deadline: Mapping[Priority, datetime]
+    oldest_unanswered: Mapping[Priority, datetime]
     sent: Mapping[Notice, int]
     failures: Mapping[tuple[Notice, FailureReason | None], int]
     messages: Mapping[str, int]
@@ -96,6 +97,12 @@ def count_figures(tx: Session, *, now: datetime) -> TicketFigures:
             .select_from(promises)
             .where(unanswered),
         ),
+        oldest_unanswered=_counts(
+            tx,
+            sa.select(priority, sa.func.min(col(PromiseRow.started_at)))
+            .select_from(promises)
+            .where(unanswered),
+        ),
         sent=_counts(
             tx,
             sa.select(col(DeliveryRow.notice), sa.func.count()).where(
@@ -112,7 +119,8 @@ def count_figures(tx: Session, *, now: datetime) -> TicketFigures:
         oldest_pending=tx.connection()
         .execute(
             sa.select(sa.func.min(col(MessageRow.written_at))).where(
-                col(MessageRow.state).in_([MessageState.PENDING, MessageState.SENDING])
+                col(MessageRow.state).in_([MessageState.PENDING, MessageState.SENDING]),
+                col(MessageRow.held_for).is_(None),
             )
         )
         .scalar_one(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from tickets.outbox_tables import BrakeRow, ChannelRow, UndeliverableRow
-from tickets.rules.message import Channel, FailureReason
+from tickets.rules.message import Channel, FailureReason, HoldReason, MessageState
+from tickets.tables import MessageRow
 
 SHORT = timedelta(minutes=1)
 """A mail server that is away for less has been restarted: nothing is said yet."""
@@ -95,6 +96,11 @@ def mail_warnings(tx: Session, now: datetime) -> Sequence[str]:
     return found
 
 
-def count_undeliverable(tx: Session) -> int:
-    """Count the addresses that take no mail."""
-    return tx.exec(select(sa.func.count()).select_from(UndeliverableRow)).one()
+def count_held(tx: Session) -> Mapping[HoldReason, int]:
+    """Count the messages that wait though nothing about them failed, by why."""
+    query = (
+        sa.select(col(MessageRow.held_for), sa.func.count())
+        .where(col(MessageRow.state) == MessageState.PENDING, col(MessageRow.held_for).is_not(None))
+        .group_by(col(MessageRow.held_for))
+    )
+    return {why: count for why, count in tx.connection().execute(query).all() if why is not None}

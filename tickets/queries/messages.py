@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from tickets.errors import NotFound
+from tickets.outbox_tables import InterventionRow
 from tickets.queries import MOST_ROWS
-from tickets.queries.views import MessageView
+from tickets.queries.views import InterventionView, MessageView
 from tickets.rules.message import MessageState
 from tickets.rules.ticket import (
     reference,
@@ -23,7 +25,27 @@ def list_messages(tx: Session, *, state: MessageState | None = None) -> Sequence
     query = select(MessageRow).order_by(col(MessageRow.id).desc()).limit(MOST_ROWS)
     if state is not None:
         query = query.where(col(MessageRow.state) == state)
-    return [message_view(message) for message in tx.exec(query).all()]
+    found = tx.exec(query).all()
+    done = _interventions(tx, [row.id for row in found if row.id is not None])
+    return [message_view(row, interventions=done.get(row.id or 0, ())) for row in found]
+
+
+def get_message(tx: Session, message_id: int) -> MessageView:
+    """Return a message with what was done to it; raises ``NotFound``."""
+    row = tx.get(MessageRow, message_id)
+    if row is None:
+        raise NotFound(f"there is no message {message_id} in the outbox")
+    done = _interventions(tx, [message_id])
+    return message_view(row, interventions=done.get(message_id, ()))
+
+
+def _interventions(tx: Session, ids: Sequence[int]) -> dict[int, list[InterventionView]]:
+    query = select(InterventionRow).where(col(InterventionRow.message_id).in_(ids))
+    found: dict[int, list[InterventionView]] = {}
+    for row in tx.exec(query.order_by(col(InterventionRow.id))).all():
+        view = InterventionView(row.what, row.at, row.actor)
+        found.setdefault(row.message_id, []).append(view)
+    return found
 
 
 def count_undelivered(tx: Session) -> int:
@@ -32,7 +54,7 @@ def count_undelivered(tx: Session) -> int:
     return tx.exec(select(sa.func.count()).select_from(MessageRow).where(dead)).one()
 
 
-def message_view(row: MessageRow) -> MessageView:
+def message_view(row: MessageRow, *, interventions: Sequence[InterventionView] = ()) -> MessageView:
     """Return a message as the outbox and its ticket show it."""
     return MessageView(
         id=row.id or 0,
@@ -48,4 +70,7 @@ def message_view(row: MessageRow) -> MessageView:
         not_before=row.not_before,
         attempts=row.attempts,
         last_failure=row.last_failure,
+        carrier_id=row.carrier_id,
+        held_for=row.held_for,
+        interventions=interventions,
     )

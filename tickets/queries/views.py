@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tickets.rules.evidence import Evidence
-from tickets.rules.message import MessageState
+from tickets.rules.message import HoldReason, Intervention, MessageState
 from tickets.rules.notice import Audience, Notice
 from tickets.rules.promise import MetBy
 from tickets.rules.ticket import (
@@ -97,9 +97,22 @@ class EntryView:
     after: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class InterventionView:
+    """What somebody did to a message by hand."""
+
+    what: Intervention
+    at: datetime
+    actor: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageView:
-    """One message with how its delivery stands; ``reference`` is None if it is of no ticket."""
+    """One message with how its delivery stands; ``reference`` is None if it is of no ticket.
+
+    ``carrier_id`` is the message in whose mail it goes, ``held_for`` why it waits though nothing
+    failed.
+    """
 
     id: int
     reference: str | None
@@ -114,6 +127,9 @@ class MessageView:
     not_before: datetime
     attempts: int
     last_failure: str | None
+    carrier_id: int | None = None
+    held_for: HoldReason | None = None
+    interventions: Sequence[InterventionView] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
