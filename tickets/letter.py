@@ -7,10 +7,11 @@ being told badly beats not being told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -73,7 +74,7 @@ MARKS = {
 """The hues of states are kept for states of a site; what people do is in the accent."""
 
 _FOR_STAFF = ("message", "desk_url")
-_UNSAID = frozenset({"zone", "title", "brand_colour"})
+_UNSAID = frozenset({"zone", "title", "brand_name", "brand_colour", "agency_url"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,5 +166,17 @@ def _shown(name: str, value: object, facts: Mapping[str, object]) -> str:
             return format_instant(datetime.fromisoformat(str(value)), zone)
         except (LookupError, ValueError, OSError):
             return one_line(str(value))
-    text = several_lines(str(value))
+    text = several_lines("\n".join(_listed(value)))
     return f"\n{text}\n" if "\n" in text else text
+
+
+def _listed(value: object) -> Iterator[str]:
+    """Yield a fact in lines: of a list each item, of a table in it each row."""
+    if isinstance(value, list):
+        for item in cast("list[object]", value):
+            yield from _listed(item)
+    elif isinstance(value, dict):
+        cells = cast("dict[str, object]", value).values()
+        yield ", ".join(one_line(str(cell)) for cell in cells if cell not in (None, ""))
+    else:
+        yield str(value)

@@ -263,7 +263,8 @@ def test_html_is_small_and_fetches_nothing(notice: Notice, audience: Audience) -
     assert len(page.encode()) < MAX_HTML
     assert not re.search(r"<(img|script|link|iframe|object|form|svg)|url\(|@import|\bsrc=", page)
     addresses = set(re.findall(r'(?:href|action|background)="([^"]*)"', page))
-    given = {fact for name, fact in SAMPLE_FACTS[notice].items() if name.endswith("_url")}
+    facts = SAMPLE_FACTS[notice]
+    given = {str(fact) for name, fact in facts.items() if name.endswith("_url")}
     assert addresses <= given
 
 
@@ -343,6 +344,15 @@ def test_the_plain_letter_tells_the_facts_without_any_template() -> None:
     staff = plain_letter(Notice.DOWN, Audience.STAFF, facts)
     assert "203.0.113.7" in staff.text
     assert "https://desk.quayside.example/tickets/T-1042" in staff.text
+
+
+def test_the_plain_letter_shows_lists_as_lines_and_nothing_of_our_insides() -> None:
+    text = plain_letter(Notice.DIGEST, Audience.STAFF, SAMPLE_FACTS[Notice.DIGEST]).text
+    assert "T-1043, Harbour Inns, A new picture on the front page" in text
+    assert not set(text) & set("{}[]")
+    client = plain_letter(Notice.DOWN, Audience.CLIENT, SAMPLE_FACTS[Notice.DOWN]).text
+    assert "#0b5a7a" not in client
+    assert "Ticket url: https://care.quayside.example/t/" in client
 
 
 @pytest.mark.parametrize(("notice", "audience"), EVERY_LETTER)
