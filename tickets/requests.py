@@ -8,6 +8,7 @@ transaction of their caller, a write one where they store.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -52,15 +53,17 @@ class SentRequest:
     address: str
     files: tuple[CheckedFile, ...] = ()
 
-    def content_hash(self) -> str:
-        """Return what two requests share that ask the same from one address."""
-        digest = hashlib.sha256()
+    def words_hash(self) -> str:
+        """Return what two requests share that ask the same in the name of one address."""
         kind = (self.client, self.address.lower(), self.priority, self.category, self.site or "")
-        texts = (text.encode() for text in (*kind, self.title, self.text))
-        files = (part for file in self.files for part in (file.name.encode(), file.content))
-        for part in (*texts, *files):
-            digest.update(len(part).to_bytes(8, "big") + part)
-        return digest.hexdigest()
+        return _digest(text.encode() for text in (*kind, self.title, self.text))
+
+    def content_hash(self) -> str:
+        """Return ``words_hash`` and, after a dot, what stands for the files, if there are any."""
+        if not self.files:
+            return f"{self.words_hash()}."
+        parts = (part for file in self.files for part in (file.name.encode(), file.content))
+        return f"{self.words_hash()}.{_digest(parts)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +99,9 @@ def take_request(
     """
     if (known := find_receipt(tx, token)) is not None:
         return known
-    content_hash = sent.content_hash()
-    first = _find_same(tx, content_hash, since=at - SAME_WITHIN)
+    first = _find_same(tx, sent, since=at - SAME_WITHIN)
     row = _new_row(tx, policy, sent, at=at) if first is None else _repeated(first, at=at)
-    row.page_hash, row.content_hash = hashed(token), content_hash
+    row.page_hash, row.content_hash = hashed(token), sent.content_hash()
     try:
         with tx.begin_nested():
             tx.add(row)
@@ -189,11 +191,25 @@ def _repeated(first: FormRequestRow, *, at: datetime) -> FormRequestRow:
     )
 
 
-def _find_same(tx: Session, content_hash: str, *, since: datetime) -> FormRequestRow | None:
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def _find_same(tx: Session, sent: SentRequest, *, since: datetime) -> FormRequestRow | None:
+    """Return the request that asked the same lately.
+
+    Not every browser keeps the files of a form to which somebody goes back: without files, the same
+    words are the same request.
+    """
+    stored = col(FormRequestRow.content_hash)
+    is_same = stored == sent.content_hash() if sent.files else stored.startswith(sent.words_hash())
     query = (
         select(FormRequestRow)
         .where(
-            col(FormRequestRow.content_hash) == content_hash,
+            is_same,
             col(FormRequestRow.sent_at) > since,
             col(FormRequestRow.state).in_([*UNFINISHED, RequestState.OPENED]),
         )

@@ -498,7 +498,10 @@ async def test_case_20_a_form_of_another_website_is_refused(
 
 
 async def test_case_20_the_pages_may_not_be_framed_nor_kept(bench: FormBench) -> None:
-    answer = await bench.browser().get(FORM)
+    sent = await bench.send(email=STRANGER)
+    assert (await bench.browser().get(FORM)).headers["cache-control"] == "private, no-cache"
+    await bench.browser().get(bench.verify_path())
+    answer = await bench.browser().get(sent.headers["location"])
     policy = answer.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in policy
     assert "form-action 'self'" in policy

@@ -145,6 +145,21 @@ async def test_a_file_that_may_not_be_sent_leaves_every_word(bench: FormBench) -
     assert page.form(FORM).fields["title"] == TYPED["title"]
 
 
+async def test_a_file_added_after_going_back_is_another_request_one_lost_is_not(
+    bench: FormBench,
+) -> None:
+    browser = bench.browser()
+    data = {**await bench.open(browser), **TYPED}
+    with_file = [("files", PICTURE)]
+    places = [
+        (await browser.post(FORM, data=data, files=files)).headers["location"]
+        for files in (None, with_file, with_file, None)
+    ]
+    assert places[0] == places[3]
+    assert places[1] == places[2]
+    assert len(bench.tickets()) == 2
+
+
 async def test_a_strangers_request_waits_until_they_press_the_button(
     store: Store, clock: FakeClock
 ) -> None:

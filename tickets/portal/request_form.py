@@ -53,8 +53,10 @@ _NO_TROUBLE = Trouble(status=200)
 
 
 async def show_form(forms: RequestForms, request: Request) -> Response:
-    """Show the empty form."""
-    return await form_page(forms, forms.portal.get_face(request))
+    """Show the empty form; whoever goes back to it finds in it what they typed."""
+    response = await form_page(forms, forms.portal.get_face(request))
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
 
 
 async def show_deadlines(forms: RequestForms, request: Request) -> Response:
