@@ -170,3 +170,33 @@ def count_probers(tx: Session, *, now: datetime, buckets: int) -> ProberFigures:
         lateness_seconds=seconds,
         ticked_at=min(last, default=max(ever, default=None)),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """A location's prober: whether staff were told that it is blind or silent, and what it uses.
+
+    The usage is None where the prober lives no more or its host does not tell it.
+    """
+
+    location: str
+    is_blind: bool
+    resident_bytes: float | None
+    cpu_seconds: float | None
+
+
+def list_hosts(tx: Session, *, now: datetime) -> Sequence[Host]:
+    """Return the probers of all locations in the order of their names."""
+    rows = tx.exec(select(ProberRow).order_by(col(ProberRow.location))).all()
+    return [_host(row, now) for row in rows]
+
+
+def _host(row: ProberRow, now: datetime) -> Host:
+    figures = row.figures if row.expires_at > now else dict[str, Any]()
+    usage: Mapping[str, float | None] = figures.get("usage", {})
+    return Host(
+        location=row.location,
+        is_blind=row.blind_since is not None or row.silent_since is not None,
+        resident_bytes=usage.get("resident_bytes"),
+        cpu_seconds=usage.get("cpu_seconds"),
+    )

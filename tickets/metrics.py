@@ -141,6 +141,13 @@ NEXT_DEADLINE = Family(
     meaning="The nearest response deadline among unanswered tickets; it may have passed.",
     present_when="a ticket is unanswered",
 )
+OLDEST_UNANSWERED = Family(
+    name="fettle_tickets_oldest_unanswered_timestamp_seconds",
+    labels=("priority",),
+    unit="unix seconds",
+    meaning="When the ticket was opened or reopened that has waited longest for an answer.",
+    present_when="a ticket is unanswered",
+)
 SUPPORT_OPEN = Family(
     name="fettle_support_window_open",
     labels=("calendar",),
@@ -181,6 +188,7 @@ TICKET_FAMILIES = (
     UNANSWERED_LATE,
     BREACHES,
     NEXT_DEADLINE,
+    OLDEST_UNANSWERED,
     SUPPORT_OPEN,
 )
 MAIL_FAMILIES = (SENT, FAILURES, MESSAGES, OLDEST_PENDING)
@@ -254,6 +262,9 @@ def ticket_metrics(
     yield BREACHES.metric(((p, "response"), figures.breaches.get(p, 0)) for p in Priority)
     yield NEXT_DEADLINE.metric(
         ((p,), deadline.timestamp()) for p, deadline in figures.next_deadline.items()
+    )
+    yield OLDEST_UNANSWERED.metric(
+        ((p,), since.timestamp()) for p, since in figures.oldest_unanswered.items()
     )
     yield SUPPORT_OPEN.metric(_support_open(hours, now))
     yield from _mail_metrics(figures)

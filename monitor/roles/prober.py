@@ -13,6 +13,7 @@ from monitor.canary import Canaries
 from monitor.jobs import Jobs
 from monitor.ledger import Confirmed, IncidentPolicy, Ledger
 from monitor.loop_lag import LoopLag
+from monitor.own_process import measure
 from monitor.prober import Prober
 from monitor.readings import Known, Readings, load_known
 from monitor.roles import upkeep
@@ -143,7 +144,11 @@ class ProberRole:
                     now=clock.now(),
                     ticked_at=ticker.ticked_at,
                     figures=ticker.figures.document()
-                    | {"worst_lag": round(lag.worst, 3), "store_errors": store.errors},
+                    | {
+                        "worst_lag": round(lag.worst, 3),
+                        "store_errors": store.errors,
+                        "usage": measure().document(),
+                    },
                 )
             )
 
