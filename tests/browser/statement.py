@@ -1,4 +1,6 @@
-"""Makes the statement of a month that has everything in it, as HTML and as PDF, to look at.
+"""Makes the statement of a month that has everything in it, as HTML and as PDF.
+
+Not a test, but something to look at:
 
     python -m tests.browser.statement FOLDER
 """
