@@ -278,7 +278,7 @@ def scraping(folder: Path) -> Iterator[Scraped]:
                 and len(prometheus.query("probe_success"))
                 == len([site for client in sites.settings() for site in client["sites"]])
             ),
-            within=90,
+            within=180,
             what="every site to be seen, and an incident",
         )
         yield Scraped(folder, sites, postbox, service, prometheus)
