@@ -79,9 +79,12 @@ def test_the_shipped_file_says_the_defaults():
 
 def test_what_the_shipped_file_shows_in_comments_is_valid(tmp_path: Path):
     example = re.sub(r"^( +)# (?=[a-z_]+: |  |- )", r"\1", SHIPPED.read_text(), flags=re.MULTILINE)
-    example = example.replace("clients: []", "clients:")
+    example = example.replace("clients: []", "clients:").replace("sources: []", "sources:")
     password = "FETTLE_CLIENTS__EXAMPLE_SHOP__SITES__EXAMPLE_SHOP_CHECKOUT__BASIC_AUTH__PASSWORD"
-    settings = read(tmp_path, example, environ={"FETTLE_MAIL__PASSWORD": "one", password: "two"})
+    environ = {"FETTLE_MAIL__PASSWORD": "one", password: "two"}
+    environ["FETTLE_ALERTS__SOURCES__0__TOKEN"] = "0123456789abcdef"
+    settings = read(tmp_path, example, environ=environ)
+    assert settings.alerts.sources[0].default_client == "example-shop"
     checkout = settings.clients[0].sites[1]
     assert checkout.keyword == "Pay now"
     assert checkout.basic_auth is not None
