@@ -21,6 +21,7 @@ from tickets.portal.context import PortalContext
 from tickets.rules.notice import Notice
 from tickets.store import Store
 from tickets.tables import MessageRow, TicketRow
+from tickets.work import list_work
 
 FORM = "/support/harbour"
 ANNA = "anna@harbour.test"
@@ -94,6 +95,11 @@ class FormBench:
         query = select(MessageRow).order_by(col(MessageRow.id))
         rows = self.store.read(lambda tx: tx.exec(query).all())
         return [row for row in rows if notice is None or row.notice is notice]
+
+    def is_unverified(self, ticket_id: int) -> bool:
+        """Whether the desk marks a ticket's requester as not verified."""
+        today = self.clock.now().date()
+        return self.store.read(lambda tx: list_work(tx, ticket_id, today=today)).is_unverified
 
     def verify_path(self) -> str:
         """Where the newest mail that asks to verify leads."""

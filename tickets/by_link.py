@@ -36,6 +36,7 @@ from tickets.rules.ticket import (
 from tickets.store import Session
 from tickets.tables import TicketRow
 from tickets.texts import MAX_TITLE, checked_text
+from tickets.verification import note_verified
 from tickets.waiting import client_reply
 
 SOLVED = "The client says that it is solved"
@@ -134,6 +135,7 @@ def reply(tx: Session, policy: Policy, visitor: Visitor, sent: Reply, *, at: dat
         # Too late to reopen, and nothing was written yet.
         return _ask_again(tx, policy, visitor, ticket, sent=sent, text=text, at=at)
     _note_form(tx, ticket, sent.key, at=at)
+    note_verified(tx, visitor.link.ticket_id, address=visitor.link.address, at=at)
     number = ticket.version
     attachments.keep(tx, ticket.id or 0, entry_number=number, files=sent.files, at=at)
     return Done.REOPENED if was_resolved else Done.REPLIED
@@ -149,6 +151,7 @@ def solved(tx: Session, visitor: Visitor, key: str, *, at: datetime) -> Done:
         return Done.SOLVED
     if ticket.status is not Status.RESOLVED:
         raise Conflict(f"{visitor.ref} has been taken up again meanwhile, so it was not closed")
+    note_verified(tx, visitor.link.ticket_id, address=visitor.link.address, at=at)
     actions.close(tx, visitor.ref, reason=SOLVED, actor=visitor.actor, at=at)
     _note_form(tx, ticket, key, at=at)
     return Done.SOLVED

@@ -84,19 +84,12 @@ def decline_request(tx: Session, *, token: str, request_id: int, at: datetime) -
         finish(tx, row, RequestState.DECLINED)
 
 
-def is_unverified(tx: Session, ticket_id: int) -> bool:
-    """Tell whether a ticket came by the form with an address that was only typed."""
-    query = select(FormRequestRow.id).where(
-        col(FormRequestRow.ticket_id) == ticket_id, col(FormRequestRow.verified_at).is_(None)
-    )
-    return tx.exec(query.limit(1)).first() is not None
-
-
-def note_verified(tx: Session, ticket_id: int, *, at: datetime) -> None:
-    """Note that the requester of a ticket acted from a mail to their address: it is theirs."""
+def note_verified(tx: Session, ticket_id: int, *, address: str, at: datetime) -> None:
+    """Note that somebody acted by a link that was mailed to ``address``: it is theirs."""
     tx.exec(
         sa.update(FormRequestRow)
         .where(col(FormRequestRow.ticket_id) == ticket_id)
+        .where(col(FormRequestRow.address) == address.lower())
         .where(col(FormRequestRow.verified_at).is_(None))
         .values(verified_at=at)
     )

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from tickets.request_tables import FormRequestRow
 from tickets.rules.ticket import Action, LinkKind, Status, reference
 from tickets.tables import LinkRow, RefusalRow, TicketRow, TimeSpentRow, WatcherRow
 
@@ -56,12 +57,16 @@ class RefusalView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkView:
-    """All of it; ``month`` is the counted time of its client in the month that was asked for."""
+    """All of it; ``month`` is the counted time of its client in the month that was asked for.
+
+    ``is_unverified`` says that the requester's address was typed into the form and nothing more.
+    """
 
     links: Sequence[LinkView]
     times: Sequence[TimeView]
     month: timedelta
     watchers: Sequence[str]
+    is_unverified: bool
     refusals: Sequence[RefusalView]
 
     @property
@@ -92,6 +97,7 @@ def list_work(tx: Session, ticket_id: int, *, today: date) -> WorkView:
         ],
         month=counted_time(tx, client or "", today),
         watchers=tx.exec(watchers.order_by(col(WatcherRow.address))).all(),
+        is_unverified=_is_unverified(tx, ticket_id),
         refusals=[
             RefusalView(at=row.at, action=row.action, actor=row.actor, reason=row.reason)
             for row in tx.exec(
@@ -99,6 +105,13 @@ def list_work(tx: Session, ticket_id: int, *, today: date) -> WorkView:
             ).all()
         ],
     )
+
+
+def _is_unverified(tx: Session, ticket_id: int) -> bool:
+    query = select(FormRequestRow.id).where(
+        col(FormRequestRow.ticket_id) == ticket_id, col(FormRequestRow.verified_at).is_(None)
+    )
+    return tx.exec(query.limit(1)).first() is not None
 
 
 def _list_links(tx: Session, ticket_id: int) -> Sequence[LinkView]:
