@@ -86,7 +86,8 @@ async def test_duty_hears_by_chat_as_well_as_by_mail(store: Store, clock: FakeCl
         await deliver(store, clock, services)
     [body] = bodies
     assert body["title"].startswith("■ Down: Harbour Inns – Booking site, respond by 11:00 GMT")
-    assert body["message"].split("\n")[0] == "Harbour Inns – Booking site is down."
+    first = body["message"].split("\n")[0]
+    assert first.startswith("Harbour Inns – Booking site is down. We first saw this on ")
     assert "Respond by Tue 3 Mar 2026 11:00 GMT." in body["message"]
     assert body["message"].endswith("http://desk.agency.test/tickets/T-1001")
     [message] = rows(store, Channel.PUSH)
