@@ -135,6 +135,7 @@ class ProberFigures:
     ticked_at: datetime | None
     answers: Mapping[str, tuple[Sequence[int], float]]
     store_errors: Mapping[str, int]
+    heartbeats: Mapping[str, int]
 
 
 def count_probers(tx: Session, *, now: datetime, buckets: int) -> ProberFigures:
@@ -152,9 +153,10 @@ def count_probers(tx: Session, *, now: datetime, buckets: int) -> ProberFigures:
     last = [row.ticked_at for row in living if row.ticked_at is not None]
     ever = [row.ticked_at for row in rows if row.ticked_at is not None]
     answers: dict[str, tuple[Sequence[int], float]] = {}
-    errors = Counter[str]()
+    errors, heartbeats = Counter[str](), Counter[str]()
     for row in rows:
         errors.update(row.figures.get("store_errors", {}))
+        heartbeats.update(row.figures.get("heartbeats", {}))
         for client, told in row.figures.get("answers", {}).items():
             counts, seconds_so_far = answers.get(client, ([0] * len(told["buckets"]), 0.0))
             if len(told["buckets"]) == len(DURATION_EDGES) + 1:
@@ -163,6 +165,7 @@ def count_probers(tx: Session, *, now: datetime, buckets: int) -> ProberFigures:
     return ProberFigures(
         answers=answers,
         store_errors=errors,
+        heartbeats=heartbeats,
         runs=runs,
         in_flight=sum(row.figures.get("in_flight", 0) for row in living),
         due=sum(row.figures.get("due", 0) for row in living),

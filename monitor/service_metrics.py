@@ -141,7 +141,8 @@ def service_metrics(
     ``clients`` counts the sites of each; ``store_errors`` are this process's, by operation.
     """
     yield _answered(probers, clients)
-    yield RUNS.metric(_runs({"probe": probers.runs, **service.runs}))
+    heartbeats = {"heartbeat": probers.heartbeats} if probers.heartbeats else {}
+    yield RUNS.metric(_runs({"probe": probers.runs, **heartbeats, **service.runs}))
     build = (service.version, service.revision, service.python_version)
     yield BUILD.metric([(build, 1)])
     yield RELOADED.metric([((), int(service.is_reload_good))])

@@ -252,6 +252,7 @@ def write_config(service: Service, sites: Sites) -> None:
     service.write_config()
     document = yaml.safe_load(service.config.read_text())
     document["clients"] = sites.settings()
+    document["service"] = {"heartbeat_url": f"{sites.plain}/beat", "heartbeat_every": "10s"}
     document["probing"] |= {"confirm_slow": 2, "confirm_down": 2}
     service.config.write_text(yaml.safe_dump(document))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 
 import structlog
@@ -13,6 +14,7 @@ from monitor.canary import Canaries
 from monitor.jobs import Jobs
 from monitor.ledger import Confirmed, IncidentPolicy, Ledger
 from monitor.loop_lag import LoopLag
+from monitor.own_heartbeat import OwnHeartbeat
 from monitor.own_process import measure
 from monitor.prober import Prober
 from monitor.readings import Known, Readings, load_known
@@ -39,6 +41,8 @@ FLUSH_SECONDS = 2
 FOLD_SECONDS = 60
 RENEW_SECONDS = 2
 LEASE_RETRY_SECONDS = 1.0
+GOOD_WITHIN = 15.0
+"""Seconds within which the store must have taken our sign of life for a pass to be a good one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +139,9 @@ class ProberRole:
             store=store, location=self.location, fence=fence, zone=settings.agency.zone
         )
 
+        heartbeat = self._own_heartbeat(prober)
+        renewed = deque([clock.monotonic()], maxlen=1)
+
         async def renew() -> None:
             await store.awrite(
                 lambda tx: lease.renew(
@@ -147,14 +154,17 @@ class ProberRole:
                     | {
                         "worst_lag": round(lag.worst, 3),
                         "store_errors": store.errors,
+                        "heartbeats": heartbeat.outcomes,
                         "usage": measure().document(),
                     },
                 )
             )
+            renewed.append(clock.monotonic())
 
         async def tick() -> None:
             await ticker.tick()
             self.beat()
+            heartbeat.note_pass(is_good=clock.monotonic() - renewed[-1] < GOOD_WITHIN)
 
         jobs = Jobs(clock)
         jobs.every(TICK_SECONDS, "tick", tick)
@@ -172,10 +182,22 @@ class ProberRole:
             await ticker.drain()
             await recorder.aclose()
             await canaries.aclose()
+            await heartbeat.aclose()
             await prober.aclose()
         await readings.flush_all(writer.write_all)
         await store.awrite(
             lambda tx: lease.release(tx, location=self.location, fence=fence, now=clock.now())
+        )
+
+    def _own_heartbeat(self, prober: Prober) -> OwnHeartbeat:
+        told = self.settings.service
+        url = told.heartbeat_url
+        return OwnHeartbeat(
+            None if url is None else url.get_secret_value(),
+            every=told.heartbeat_every,
+            prober=prober,
+            clock=self.clock,
+            allow_networks=self.settings.probing.allow_networks,
         )
 
     def _watched(self, tx: Session, readings: Readings) -> dict[str, Watched]:

@@ -13,6 +13,7 @@ from monitor.settings.alerts import AlertSettings
 from monitor.settings.incidents import IncidentSettings
 from monitor.settings.probing import ProbingSettings
 from monitor.settings.readings import ReadingSettings
+from monitor.settings.service import ServiceSettings
 from monitor.settings.site import SiteSettings
 from monitor.settings.store import StoreSettings
 from monitor.settings.web import WebSettings
@@ -56,6 +57,9 @@ class Settings(Section):
     )
     alerts: AlertSettings = Field(
         default=AlertSettings(), description="Alerts of other programs that become tickets."
+    )
+    service: ServiceSettings = Field(
+        default=ServiceSettings(), description="Whom the service itself tells that it is well."
     )
     clients: tuple[MonitoredClient, ...] = Field(
         default=(), description="Who owns sites and receives notices."

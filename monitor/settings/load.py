@@ -68,7 +68,7 @@ def _exposed_secrets(node: Node, *, source: str) -> Iterator[Fault]:
 def _is_secret(parent: Node, name: str, value: object) -> bool:
     if not isinstance(value, str):
         return False
-    if name in {"password", "key_password", "hmac_secret"}:
+    if name in {"password", "key_password", "heartbeat_url", "hmac_secret"}:
         return True
     if parent.key.startswith("alerts.sources[") and name == "token":
         return True

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.prometheus import ROOT, Scraped, real
+from tests.system.running import eventually
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -39,6 +40,11 @@ def test_every_scrape_is_taken_whole(scraped: Scraped) -> None:
     assert (target["health"], target["lastError"]) == ("up", "")
     metadata = scraped.prometheus.get("metadata", metric="fettle_checks")
     assert metadata["fettle_checks"][0]["type"] == "counter", metadata
+
+
+def test_the_service_tells_that_it_is_well_as_long_as_it_is(scraped: Scraped) -> None:
+    calls = 'fettle_scheduler_runs_total{job="heartbeat",outcome="ok"} > 0'
+    eventually(lambda: scraped.prometheus.query(calls), what="a call of its heartbeat")
 
 
 def test_promtool_finds_the_configuration_and_the_rules_it_names_good() -> None:
