@@ -48,6 +48,11 @@ def override(name: str, properties: Mapping[str, Any]) -> Json:
     }
 
 
+def override_like(pattern: str, properties: Mapping[str, Any]) -> Json:
+    """Return an override of the fields whose names match ``pattern``, which stands in slashes."""
+    return override(pattern, properties) | {"matcher": {"id": "byRegexp", "options": pattern}}
+
+
 def thresholds(steps: Sequence[Step]) -> Json:
     """Return from which value on which colour is used."""
     return {

@@ -57,7 +57,7 @@ def _numbers() -> list[Json]:
         number(
             1,
             "Last tick",
-            (0, 0, 4, 4),
+            (0, 0, 3, 4),
             f"time() - max({TICK})",
             description="How long ago the prober last ticked; it does so each second.",
             unit="s",
@@ -67,9 +67,21 @@ def _numbers() -> list[Json]:
             links=[link("What Fettle says of itself", "/-/ready")],
         ),
         number(
+            26,
+            "Sight",
+            (3, 0, 3, 4),
+            "max(fettle_location_blind)",
+            description="""Whether every location sees: blind is one whose canaries failed with its
+            sites, that missed its slots, or that gives no sign of life.""",
+            unit="none",
+            mappings=[values({0: ("sees", UP), 1: ("blind", DOWN)})],
+            steps=[(None, UNKNOWN)],
+            no_value="none",
+        ),
+        number(
             2,
             "Slots missed, 1 hour",
-            (4, 0, 4, 4),
+            (6, 0, 4, 4),
             'sum(increase(fettle_checks_total{result="error"}[1h]))',
             description="""Times at which a site should have been probed and was not, because the
             prober could not keep up or stood still.""",
@@ -80,7 +92,7 @@ def _numbers() -> list[Json]:
         number(
             3,
             "Probes that say nothing",
-            (8, 0, 4, 4),
+            (10, 0, 4, 4),
             UNSEEING,
             description="""Share of the probes of the last five minutes that say nothing of their
             site: the canaries failed with it, so that our own network or name servers are at fault,
@@ -93,7 +105,7 @@ def _numbers() -> list[Json]:
         number(
             4,
             "Messages given up",
-            (12, 0, 4, 4),
+            (14, 0, 3, 4),
             'sum(fettle_outbox_messages{state="dead"})',
             description="Messages that will not be tried again unless somebody puts them back.",
             unit=COUNT,
@@ -103,7 +115,7 @@ def _numbers() -> list[Json]:
         number(
             5,
             "Configuration",
-            (16, 0, 4, 4),
+            (17, 0, 4, 4),
             "min(fettle_config_last_reload_successful)",
             description="""Whether the last load of the configuration worked. If not, the one from
             before is in force.""",
@@ -114,7 +126,7 @@ def _numbers() -> list[Json]:
         number(
             6,
             "Store errors, 1 hour",
-            (20, 0, 4, 4),
+            (21, 0, 3, 4),
             "sum(increase(fettle_store_errors_total[1h]))",
             description="Reads and writes that the database refused.",
             unit=COUNT,

@@ -29,16 +29,6 @@ OF_PROMETHEUS: Mapping[str, frozenset[str]] = {
 }
 """What Prometheus adds to every scrape, with its labels beyond job and instance."""
 
-AWAITED: Mapping[str, frozenset[str]] = {
-    "fettle_watchdog_last_received_timestamp_seconds": frozenset({"source"}),
-    "fettle_alerts_received_total": frozenset({"source", "status"}),
-    "fettle_alerts_deduplicated_total": frozenset({"source"}),
-    "fettle_alert_webhook_requests_total": frozenset({"source", "outcome"}),
-    "process_resident_memory_bytes": frozenset({"process"}),
-    "process_cpu_seconds_total": frozenset({"process"}),
-}
-"""Names of the contract that the service does not export yet."""
-
 _ON_ALL = frozenset({"job", "instance"})
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SELECTOR = re.compile(
@@ -91,7 +81,7 @@ def recorded() -> Mapping[str, frozenset[str]]:
 
 def known() -> Mapping[str, frozenset[str]]:
     """Return the labels of every series that an expression may name, by its name."""
-    return {**AWAITED, **OF_PROMETHEUS, **registered(), **recorded()}
+    return {**OF_PROMETHEUS, **registered(), **recorded()}
 
 
 def names_in(expression: str) -> set[str]:

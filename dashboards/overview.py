@@ -120,12 +120,11 @@ def _numbers() -> list[Json]:
             "Fettle",
             (22, 0, 2, 6),
             "(time() - max(fettle_scheduler_last_tick_timestamp_seconds) < bool 120)"
-            f' * max(up{{job="{JOB}"}}) or vector(0)',
-            description="""Whether Fettle itself is watching: it answers Prometheus and its last
-            tick is younger than two minutes. If not, trust nothing else on this
-            board.""",
+            f' * max(up{{job="{JOB}"}}) * (1 + max(fettle_location_blind)) or vector(0)',
+            description="""Whether Fettle itself is watching: it answers Prometheus, its last tick
+            is younger than two minutes, and no location is blind. If not, trust nothing else here.""",
             unit="none",
-            mappings=[values({1: ("on", UP), 0: ("OFF", DOWN)})],
+            mappings=[values({1: ("on", UP), 2: ("blind", DOWN), 0: ("OFF", DOWN)})],
             steps=[(None, DOWN), (1, UP)],
             links=[link("What Fettle says of itself", "/-/ready")],
         ),

@@ -51,7 +51,7 @@ def panel(
     **look: Unpack[Look],
 ) -> Json:
     """Return a panel; the functions below are shorter for each kind."""
-    is_by_value = kind in {"stat", "table", "state-timeline"}
+    is_by_value = kind in {"stat", "table", "state-timeline", "bargauge"}
     defaults: Json = {
         "color": {"mode": "thresholds" if is_by_value else "palette-classic"},
         "custom": custom,
@@ -246,6 +246,30 @@ def heat(id_: int, title: str, at: Place, targets: Sequence[Json], **look: Unpac
             "rowsFrame": {"layout": "auto", "value": "Count"},
             "tooltip": {"mode": "single", "showColorScale": False, "yHistogram": False},
             "yAxis": {"axisPlacement": "left", "reverse": False, "unit": look["unit"]},
+        },
+        **look,
+    )
+
+
+def bars(id_: int, title: str, at: Place, targets: Sequence[Json], **look: Unpack[Look]) -> Json:
+    """Return a bar for each series as it is now; ``look`` is as for ``panel``."""
+    return panel(
+        "bargauge",
+        id_,
+        title,
+        at,
+        targets=targets,
+        custom={},
+        options={
+            "displayMode": "basic",
+            "minVizHeight": 12,
+            "minVizWidth": 8,
+            "namePlacement": "left",
+            "orientation": "horizontal",
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+            "showUnfilled": True,
+            "sizing": "auto",
+            "valueMode": "text",
         },
         **look,
     )

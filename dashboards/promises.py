@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dashboards.fields import COUNT, colours, limit_line
-from dashboards.panels import heat, lines
+from collections.abc import Iterator
+
+from dashboards.fields import COUNT, colours, limit_line, override_like
+from dashboards.panels import bars, lines
 from dashboards.queries import Json, buckets, queries
 from dashboards.words import (
+    ACCENT,
     DOWN,
     MAINTENANCE,
     PRIORITIES,
@@ -15,8 +18,11 @@ from dashboards.words import (
     VIOLETS,
 )
 from tickets.metrics import SOURCES
+from tickets.time_metrics import RESPONSE_TIME
 
-ANSWERED = "fettle_ticket_response_support_seconds"
+MINUTE, HOUR = 60, 3600
+
+ANSWERED = RESPONSE_TIME.name
 BROKEN = "sum(increase(fettle_ticket_sla_breaches_total[30d]))"
 LATE = "sum(fettle_tickets_response_overdue)"
 LATE_BEFORE = "(sum(fettle_tickets_response_overdue offset 30d) or vector(0))"
@@ -34,21 +40,22 @@ def answers(upper: int) -> list[Json]:
     target = 'fettle_ticket_response_target_seconds{priority="critical"}'
     half, most, promise = "half within", "nine in ten within", "promised"
     return [
-        heat(
+        bars(
             11,
-            "Answers to critical tickets, by how long they took",
+            "Answers to critical tickets in 30 days, by support time",
             (0, upper, 12, 9),
             [
-                buckets(
-                    f'sum by (le) (increase({ANSWERED}_bucket{{priority="critical"}}[$__interval]))'
-                )
+                buckets(f'sum by (le) (increase({ANSWERED}_bucket{{priority="critical"}}[30d]))')
+                | {"instant": True, "range": False}
             ],
-            description="""Each column is a day; the darker a field, the more tickets were answered
-            within that much support time. The promise for critical tickets stands in the graph
-            beside this one.""",
-            unit="s",
+            description="""How many critical tickets of the last 30 days were answered within which
+            support time. The red bars took more than the hour that is promised unless the
+            settings say otherwise.""",
+            unit=COUNT,
+            decimals=0,
+            lowest=0,
             no_value="No critical ticket was answered",
-            more={"interval": "1d", "timeFrom": "30d"},
+            overrides=[*_bucket_names()],
         ),
         lines(
             12,
@@ -72,6 +79,26 @@ def answers(upper: int) -> list[Json]:
             more={"timeFrom": "30d"},
         ),
     ]
+
+
+def _bucket_names() -> Iterator[Json]:
+    """Yield an override for each bucket: what it holds in words, and whether that is in time."""
+    lower = "0"
+    for edge in RESPONSE_TIME.buckets:
+        upper = f"{edge / HOUR:g} h" if edge >= HOUR else f"{edge / MINUTE:g} min"
+        # Prometheus 3 writes 300 as 300.0.
+        yield override_like(
+            rf"/^{edge:g}(\.0)?$/",
+            {
+                "displayName": f"{lower} to {upper}",
+                "color": {"mode": "fixed", "fixedColor": ACCENT if edge <= HOUR else DOWN},
+            },
+        )
+        lower = upper
+    yield override_like(
+        r"/^\+Inf$/",
+        {"displayName": f"over {lower}", "color": {"mode": "fixed", "fixedColor": DOWN}},
+    )
 
 
 def months(upper: int) -> list[Json]:

@@ -124,9 +124,14 @@ def service(upper: int) -> list[Json]:
             18,
             "Memory, by process",
             (0, upper + 8, 8, 8),
-            [query(f'process_resident_memory_bytes{{job="{JOB}"}}', "{{process}}")],
+            [
+                query(
+                    f'process_resident_memory_bytes{{job="{JOB}", process!=""}}',
+                    "{{process}} {{location}}",
+                )
+            ],
             fill=10,
-            description="Memory that each of Fettle's processes holds.",
+            description="Memory that the desk and each location's prober hold.",
             unit="bytes",
         ),
         lines(
@@ -135,12 +140,13 @@ def service(upper: int) -> list[Json]:
             (8, upper + 8, 8, 8),
             [
                 query(
-                    f'rate(process_cpu_seconds_total{{job="{JOB}"}}[$__rate_interval])',
-                    "{{process}}",
+                    f'rate(process_cpu_seconds_total{{job="{JOB}", process!=""}}'
+                    "[$__rate_interval])",
+                    "{{process}} {{location}}",
                 )
             ],
             fill=10,
-            description="Share of one processor core that each of Fettle's processes uses.",
+            description="Share of one processor core that the desk and each location's prober use.",
             unit="percentunit",
         ),
         table(

@@ -91,15 +91,15 @@ def _numbers() -> list[Json]:
         ),
         number(
             4,
-            "Longest past its deadline",
+            "Oldest unanswered",
             (12, 0, 4, 5),
-            f"max(time() - {DEADLINE} > 0)",
-            description="""How long ago the oldest deadline passed that is still unanswered, by the
-            clock on the wall.""",
+            "time() - min(fettle_tickets_oldest_unanswered_timestamp_seconds)",
+            description="""How long the ticket has waited that has waited longest for an answer, by
+            the clock on the wall. It may still be within its promise.""",
             unit="s",
             decimals=0,
-            steps=[(None, DOWN)],
-            no_value="none",
+            colour="none",
+            no_value="none waits",
             links=[link("The queue on the desk", "/tickets")],
         ),
         number(

@@ -281,6 +281,7 @@ class Past:
                     for client in CLIENTS
                 },
                 "store_errors": {"read": 0, "write": turn},
+                "usage": {"resident_bytes": 150_000_000, "cpu_seconds": 12.5 * turn},
             },
         )
         self.store.write(lambda tx: tx.merge(prober))

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
-from grafana_foundation_sdk.models import heatmap, stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.models import bargauge, heatmap, stat, statetimeline, table, timeseries
 
 from dashboards import names, words
 from dashboards.build import BOARDS, build, list_asked, main
@@ -29,6 +29,7 @@ DELIVERED = {name: json.loads((FOLDER / f"{name}.json").read_text()) for name in
 WITH_SITES = {"overview", "site"}
 
 OPTIONS = {
+    "bargauge": bargauge.Options,
     "heatmap": heatmap.Options,
     "stat": stat.Options,
     "state-timeline": statetimeline.Options,

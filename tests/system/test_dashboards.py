@@ -37,6 +37,8 @@ pytestmark = pytest.mark.timeout(300)
 ALWAYS = [{"days": list(ALL_DAY), "from": "00:00", "to": "24:00"}]
 """A maintenance window that never ends."""
 
+TOKEN = "a-token-of-the-test-0123456789abcdef"
+
 CHOSEN = {
     "$client": ".+",
     "$site": ".+",
@@ -81,6 +83,7 @@ def write_config(folder: Path, port: int) -> Path:
         "web": {"listen": f"127.0.0.1:{port}", "metrics_interval": "1s"},
         "mail": {"host": "127.0.0.1", "port": free_port(), "security": "none"},
         "support": {"hours": ALL_DAY},
+        "alerts": {"sources": [{"name": "main", "kind": "alertmanager", "token": TOKEN}]},
         "staff_channels": {"duty": ["mailto://duty@agency.test"]},
         "clients": [
             {
@@ -101,6 +104,7 @@ def write_config(folder: Path, port: int) -> Path:
             for client, name in CLIENTS.items()
         ],
     }
+    config.touch(mode=0o600)  # it holds a token
     config.write_text(yaml.safe_dump(document))
     return config
 
@@ -137,6 +141,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> I
             scrapes = f"count_over_time(fettle_build_info[1m]) >= {2 * turn}"
             eventually(partial(prometheus.query, scrapes), what="a scrape")
             Past(store, policy, datetime.now(UTC)).go_on(turn)
+            send_alerts(url)
             httpx.get(f"{url}/status/nobody")
         eventually(
             lambda: not missing(prometheus), what="every rule to have been evaluated", within=60
@@ -147,6 +152,25 @@ def seeded(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> I
         service.terminate()
         service.wait(30)
         store.close()
+
+
+def send_alerts(url: str) -> None:
+    """Send an alert and a Watchdog, the same each time."""
+    alerts = [
+        {
+            "status": "firing",
+            "labels": {"alertname": name, "severity": "none"},
+            "annotations": {},
+            "startsAt": "2026-03-03T10:00:00Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "generatorURL": "",
+        }
+        for name in ("DiskFull", "Watchdog")
+    ]
+    body = {"version": "4", "status": "firing", "receiver": "fettle", "alerts": alerts}
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    answer = httpx.post(f"{url}/api/v1/alerts/main", json=body, headers=headers, timeout=20)
+    assert answer.status_code == 200, answer.text
 
 
 def missing(prometheus: Prometheus) -> list[str]:
