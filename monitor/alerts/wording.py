@@ -29,10 +29,10 @@ _LINKS = {
 
 
 def title_of(alert: Alert, place: Place) -> str:
-    """Return one line: the client, the alert's name, and what it says."""
+    """Return one line: the client, the alert's name, and what it says or else is about."""
     parts = [] if place.is_agency else [place.client_name]
     parts += [alert.name]
-    summary = one_line(alert.summary)
+    summary = one_line(alert.summary or alert.labels.get("instance", ""))
     if summary and summary.casefold() != alert.name.casefold():
         parts.append(summary)
     return one_line(": ".join(parts), limit=LONGEST_TITLE)
@@ -57,10 +57,10 @@ def names_of(rows: Sequence[AlertRow], *, lead: str) -> str:
 
 def evidence_of(alert: Alert, *, source: str) -> Evidence:
     """Return the alert's labels, annotations and links as rows."""
-    lines = [EvidenceLine("source", source)]
-    lines += [EvidenceLine(f"label {name}", value) for name, value in alert.labels.items()]
-    lines += [EvidenceLine(name, value) for name, value in alert.annotations.items()]
+    lines = [EvidenceLine(name, value) for name, value in alert.annotations.items()]
     lines += [EvidenceLine(_LINKS[name], link) for name, link in alert.links.items()]
+    lines += [EvidenceLine(f"label {name}", value) for name, value in alert.labels.items()]
+    lines.append(EvidenceLine("source", source))
     begun = "" if alert.starts_at is None else alert.starts_at.isoformat()
     return Evidence(seen=begun, lines=tuple(line for line in lines if line.now))
 
