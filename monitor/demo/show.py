@@ -111,6 +111,7 @@ def _tell(demo: Demo, demo_port: int) -> None:
   See it on the desk   {demo.desk_url}/
       sign in as       {demo.email}
       password         {demo.password}
+  Ask as a client      {demo.desk_url}/support/{demo.websites[0].client}
   Read the mails       http://127.0.0.1:{demo_port}/mails
 
   The sites being watched:
@@ -158,7 +159,12 @@ def _write_config(
             "confirm_up": 2,
             "allow_networks": ["127.0.0.0/8"],
         },
-        "mail": {"host": "127.0.0.1", "port": postbox.port, "security": "none"},
+        "mail": {
+            "host": "127.0.0.1",
+            "port": postbox.port,
+            "security": "none",
+            "merge_within": "5s",
+        },
         "staff_channels": {"duty": ["mailto://duty@agency.example"]},
         "clients": [_client(website) for website in websites],
     }

@@ -34,6 +34,7 @@ from tickets.outbox import Recipient
 from tickets.rules.allowance import Allowance
 from tickets.rules.message import BACKOFF, DeliveryOutcome, FailureReason, MessageState
 from tickets.rules.notice import AUTOMATIC_NOTICES, NOTICES_OF_NO_TICKET, Audience, Notice
+from tickets.rules.pace import Pace
 from tickets.rules.staff import Role
 from tickets.rules.ticket import Category, Priority, Source, Status, reference
 from tickets.settings.mail import MailSecurity
@@ -292,7 +293,8 @@ async def test_the_letters_find_every_fact_that_tickets_write(
     sender = FakeSender()
     channel = MailChannel(sender, identity=IDENTITY, clock=clock)
     clock.advance(timedelta(days=2001))
-    await Delivery(store, channel=channel, clock=clock).drain()
+    each_alone = Pace(merge_within=timedelta(0))
+    await Delivery(store, channel=channel, clock=clock, pace=each_alone).drain()
     assert channel.letters_failed == 0
     assert {row.notice for row in messages(store)} == set(Notice) - OF_OTHER_PARTS
     assert {row.state for row in messages(store)} == {MessageState.SENT}

@@ -125,7 +125,12 @@ class Service:
                         "confirm_slow": 100,
                         "allow_networks": ["127.0.0.0/8"],
                     },
-                    "mail": {"host": "127.0.0.1", "port": self.mail_port, "security": "none"},
+                    "mail": {
+                        "host": "127.0.0.1",
+                        "port": self.mail_port,
+                        "security": "none",
+                        "merge_within": "0s",
+                    },
                     "staff_channels": {"duty": ["mailto://duty@agency.test"]},
                     "clients": [
                         {

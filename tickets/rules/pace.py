@@ -27,12 +27,3 @@ class Pace:
         if audience is Audience.CLIENT:
             return self.client_address_per_day
         return self.staff_address_per_day
-
-
-AS_FAST_AS_IT_GOES = Pace(
-    merge_within=timedelta(0),
-    per_minute=1_000_000,
-    client_address_per_day=1_000_000,
-    staff_address_per_day=1_000_000,
-)
-"""No limit at all, for channels that are no mail."""
