@@ -226,6 +226,11 @@ async def take_pictures(folder: Path) -> None:
                             path=folder / f"{name}-{width}-{theme}.png", full_page=True
                         )
                     await view.close()
+            page = await browser.new_page(
+                viewport={"width": 1000, "height": 1240}, base_url=policy.base_url
+            )
+            await page.goto(paths["in-hand"])
+            await page.screenshot(path=folder / "ticket-by-link.png")
             await browser.close()
         server.should_exit = True
         await serving

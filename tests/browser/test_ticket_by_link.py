@@ -1,4 +1,4 @@
-"""A ticket by its link in a real browser: every state with axe; forms by keyboard, without script."""
+"""A ticket by its link in a real browser: each state with axe; by keyboard, without script."""
 
 from __future__ import annotations
 
