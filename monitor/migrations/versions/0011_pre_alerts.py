@@ -7,6 +7,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 from monitor.migrations.loosening import allow
+from tickets.errors import Refused
 
 revision = "0011_pre_alerts"
 down_revision = "0010_pre_statements"
@@ -125,9 +126,8 @@ def _add_alerts() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables and the column; tickets that no client saw are then theirs to see."""
-    op.drop_table("alert")
-    op.drop_table("alert_incident")
-    op.drop_table("alert_source")
-    with op.batch_alter_table("ticket") as batch:
-        batch.drop_column("is_internal")
+    """Refuse: clients would see what was internal."""
+    raise Refused(
+        f"{revision} cannot be undone, for clients would see tickets that are internal; "
+        "restore a backup that was taken before it"
+    )
