@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -67,6 +68,10 @@ _LEFT_OUT = dict.fromkeys(
         "closed_for",
     )
 )
+_LOADS = re.compile(
+    r"<(?:img|script|link|iframe|object|embed|video|audio|form|svg)\b|url\(|@import|\ssrc=",
+    re.IGNORECASE,
+)
 _AHEAD = ("respond_by", "next_word_by")
 
 
@@ -126,33 +131,45 @@ def find_faults(folder: Path) -> list[TemplateFault]:
     Each is written with all facts and with those that may be missing left out.
     """
     templates = Templates(folder)
-    found: list[TemplateFault] = []
     names = [file.relative_to(folder).as_posix() for file in _files(folder)]
-    for name in names:
-        try:
-            if name in template_names():
-                templates.compile(name)
-                continue
-            near = did_you_mean(name, template_names())
-            message, line = f"is the name of no template{near}", None
-        except TemplateFailed as error:
-            message, line = str(error), error.line
-        found.append(TemplateFault(file=str(folder / name), line=line, message=message))
+    found = list(_file_faults(templates, folder, names))
     if found:
         return found
     faults: dict[TemplateFault, None] = {}
     for notice, audience, facts in _cases(_concerned(names)):
         words = words_of(notice, audience, facts) | {"mark": MARKS[notice]}
         try:
-            subject, text, _page = templates.render(notice, words)
+            subject, text, page = templates.render(notice, words)
         except TemplateFailed as error:
-            faults[_fault(error, folder)] = None
+            file, line, message = error.file or str(folder), error.line, str(error)
+            faults[TemplateFault(file=file, line=line, message=message)] = None
             continue
-        for name, made in (("subject.txt", subject), ("body.txt", text)):
-            if not made.strip():
-                file = str(folder / notice / name)
-                faults[TemplateFault(file=file, line=None, message="it says nothing")] = None
+        said = {f"{notice}/subject.txt": subject, f"{notice}/body.txt": text}
+        told = {name: "it says nothing" for name, made in said.items() if not made.strip()}
+        loads = _LOADS.search(page)
+        if loads is not None:
+            parts = ("layout.html", f"{notice}/body.txt", *names)
+            name = next(part for part in parts if part in names)
+            told[name] = f"a mail loads and runs nothing, and this has {loads[0].strip()}"
+        for name, message in told.items():
+            faults[TemplateFault(file=str(folder / name), line=None, message=message)] = None
     return list(faults)
+
+
+def _file_faults(
+    templates: Templates, folder: Path, names: Sequence[str]
+) -> Iterator[TemplateFault]:
+    """Yield the files that are no templates, by their name or by what they hold."""
+    for name in names:
+        line: int | None = None
+        try:
+            if name in template_names():
+                templates.compile(name)
+                continue
+            message = f"is the name of no template{did_you_mean(name, template_names())}"
+        except TemplateFailed as error:
+            message, line = str(error), error.line
+        yield TemplateFault(file=str(folder / name), line=line, message=message)
 
 
 def find_broken(letters: Letters) -> list[str]:
@@ -193,10 +210,6 @@ def _files(folder: Path) -> Iterator[Path]:
         parts = file.relative_to(folder).parts
         if file.is_file() and not any(part.startswith(".") for part in parts):
             yield file
-
-
-def _fault(error: TemplateFailed, folder: Path) -> TemplateFault:
-    return TemplateFault(file=error.file or str(folder), line=error.line, message=str(error))
 
 
 def _facts_in(scene: Scene, facts: Mapping[str, object]) -> dict[str, Any]:

@@ -93,6 +93,13 @@ def test_a_fault_in_a_body_names_the_line_of_the_body(tmp_path: Path) -> None:
     assert (Path(fault.file).name, fault.line) == ("body.txt", 3)
 
 
+def test_a_page_that_would_load_something_is_a_fault(tmp_path: Path) -> None:
+    pixel = BODY.replace("Oh dear", "{{ '<IMG src=https://x.test/p.png>' | safe }}")
+    [fault] = find_faults(own(tmp_path, down__body=pixel))
+    assert Path(fault.file).name == "body.txt"
+    assert fault.message == "a mail loads and runs nothing, and this has <IMG"
+
+
 def test_a_file_that_is_no_template_is_named_with_its_neighbour(tmp_path: Path) -> None:
     folder = own(tmp_path, down__bodi="x")
     (folder / ".hidden").write_text("x")
