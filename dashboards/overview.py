@@ -122,7 +122,8 @@ def _numbers() -> list[Json]:
             "(time() - max(fettle_scheduler_last_tick_timestamp_seconds) < bool 120)"
             f' * max(up{{job="{JOB}"}}) * (1 + max(fettle_location_blind)) or vector(0)',
             description="""Whether Fettle itself is watching: it answers Prometheus, its last tick
-            is younger than two minutes, and no location is blind. If not, trust nothing else here.""",
+            is younger than two minutes, and no location is blind. If not, trust nothing else
+            here.""",
             unit="none",
             mappings=[values({1: ("on", UP), 2: ("blind", DOWN), 0: ("OFF", DOWN)})],
             steps=[(None, DOWN), (1, UP)],
@@ -135,18 +136,20 @@ def _troubled() -> Json:
     well = " or ".join(
         f"{extreme}_over_time({STATE}[$__range] @ end()) != 1" for extreme in ("min", "max")
     )
+    names = f"max by (client, site, name) (fettle_check_info{{{SITES}}})"
+    troubled = f"({STATE} and on (client, site) ({well}))"
     return band(
         8,
         "Sites that were not up all the time",
         (0, 6, 24, 9),
-        [query(f"{STATE} and on (client, site) ({well})", "{{site}}")],
+        [query(f"{troubled} * on (client, site) group_left (name) {names}", "{{name}}")],
         description="""How sites stood over the chosen time. Sites that were up throughout are left
         out, so that a hundred of them hide nothing.""",
         unit="none",
         mappings=STATES,
         steps=[(None, UNKNOWN)],
         no_value="All sites were up all the time",
-        data_links=[link("${__field.labels.site} on the desk", "/sites/${__field.labels.site}")],
+        data_links=[link("${__field.labels.name} on the desk", "/sites/${__field.labels.site}")],
     )
 
 

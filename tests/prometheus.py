@@ -75,6 +75,7 @@ class Prometheus:
     config: Path
     storage: Path
     port: int = field(default_factory=free_port)
+    flags: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = None
     _http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=20))
 
@@ -93,6 +94,7 @@ class Prometheus:
                     f"--web.listen-address=127.0.0.1:{self.port}",
                     "--web.enable-lifecycle",
                     "--log.level=warn",
+                    *self.flags,
                 ],
                 stderr=log,
             )

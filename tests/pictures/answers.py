@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,6 +85,7 @@ class Reader:
         name = target["legendFormat"]
         for label, value in labels.items():
             name = name.replace(f"{{{{{label}}}}}", value)
+        name = re.sub(r"\s*\{\{\w+\}\}", "", name)  # a label that the series does not have
         return Series(
             name, labels, [float(at) for at, _ in values], [float(value) for _, value in values]
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -140,8 +139,27 @@ def _table(axes: Axes, panel: Json, answers: Answers) -> None:
                 box = Rectangle((left, upper - height), 0.9 / len(headings), height, color=hue)
                 axes.add_patch(box)
                 ink = "#ffffff"
-            fits = textwrap.shorten(text, int(panel["gridPos"]["w"] * 5.4 / len(headings)))
+            most = int(panel["gridPos"]["w"] * 5.4 / len(headings))
+            fits = text if len(text) <= most else f"{text[: most - 1]}…"
             axes.text(left + 0.01, upper - height / 2, fits, color=ink, size=6.5, va="center")
+
+
+def _bars(axes: Axes, panel: Json, answers: Answers) -> None:
+    rows = sorted(answers["A"], key=lambda series: _edge(series.labels["le"]))
+    values = [series.values[-1] for series in rows]
+    within = [above - below for below, above in zip([0, *values], values, strict=False)]
+    for place, (series, value) in enumerate(zip(rows, within, strict=True)):
+        said = settings_of(panel, series.name)
+        hue = said["color"]["fixedColor"]
+        axes.barh(place, max(within), 0.75, color=LINE)
+        axes.barh(place, value, 0.75, color=hue)
+        axes.text(max(within) * 1.02, place, number(said, value), color=INK, size=6, va="center")
+    names = [settings_of(panel, series.name)["displayName"] for series in rows]
+    axes.set_yticks(range(len(rows)), names)
+    axes.set_xticks([])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(0, max(within))
+    axes.tick_params(colors=FAINT, labelsize=6, length=0, pad=1)
 
 
 def _heat(axes: Axes, panel: Json, answers: Answers) -> None:
@@ -191,6 +209,7 @@ def _time_axis(axes: Axes, series: Sequence[Series]) -> None:
 
 
 KINDS: Mapping[str, Callable[[Axes, Json, Answers], None]] = {
+    "bargauge": _bars,
     "heatmap": _heat,
     "stat": _stat,
     "state-timeline": _band,

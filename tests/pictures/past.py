@@ -221,7 +221,8 @@ class Past:
                     now = "acknowledged" if share < 0.5 else now
                     now = "recovered" if ticket.source == "monitor" and share > 0.6 else now
                 found += now == state
-        return found + (priority == "critical" and state == "new" and at > self.end - 42 * MINUTE)
+        waits = {"critical": 42 * MINUTE, "low": 3.2 * DAY}.get(priority, 0)
+        return found + (state == "new" and at > self.end - waits)
 
     def _work(self) -> Iterator[tuple[str, Mapping[str, str], Value]]:
         targets = {"critical": HOUR, "normal": 2 * DAY, "low": 3 * DAY}
@@ -248,7 +249,9 @@ class Past:
             yield (
                 "fettle_tickets_response_overdue",
                 labels,
-                lambda at, b=breaches, a=answered: b(at) - a(at),
+                lambda at, b=breaches, a=answered, low=priority == "low": (
+                    b(at) - a(at) + (low and at > self.end - 50 * MINUTE)
+                ),
             )
             name = "fettle_ticket_response_support_seconds"
             yield f"{name}_count", labels, _count([ticket.answered_at for ticket in ours])
@@ -343,11 +346,8 @@ class Past:
         yield "fettle_location_blind", {"location": "main"}, _always(0)
         for process, megabytes in {"prober": 142, "desk": 176}.items():
             memory = lambda at, m=megabytes: (m + 6 * math.sin(at / 7000)) * 1e6  # noqa: E731
-            yield (
-                "process_resident_memory_bytes",
-                {"process": process, "location": place[process]},
-                memory,
-            )
+            whose = {"process": process, "location": place[process]}
+            yield "process_resident_memory_bytes", whose, memory
             busy = megabytes / 1500
             cpu = lambda at, b=busy: self._asked(b, at)  # noqa: E731
             yield "process_cpu_seconds_total", whose, cpu

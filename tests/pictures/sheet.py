@@ -11,7 +11,7 @@ import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,13 @@ from tests.prometheus import Prometheus, lay_out, real
 RULES_SINCE = 26 * 3600
 """How far back the recorded series reach in the picture, in seconds."""
 
-CHOSEN = {"site": "rooms"}
-WIDTH, ROW = 8.4, 0.235
-"""Width of a board and height of one row of its grid, in inches."""
+CHOSEN = {"site": "tickets"}
+"""The site that its board shows."""
+
+COLUMNS = (("overview", "site"), ("tickets",), ("health",))
+"""The boards as the sheet shows them, from left to right and from top to bottom."""
+WIDTH, ROW, HEAD = 8.4, 0.235, 0.45
+"""Width of a board, height of one row of its grid and of its title, in inches."""
 
 
 @contextlib.contextmanager
@@ -61,7 +65,7 @@ def remembering(folder: Path, end: int) -> Iterator[Prometheus]:
 
 @contextlib.contextmanager
 def _running(config: Path, storage: Path) -> Iterator[Prometheus]:
-    prometheus = Prometheus(config, storage)
+    prometheus = Prometheus(config, storage, flags=["--storage.tsdb.retention.time=400d"])
     prometheus.start()
     try:
         yield prometheus
@@ -79,20 +83,22 @@ def rows_of(board: dict[str, Any]) -> int:
     return max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"])
 
 
-def draw_board(figure: Figure, board: dict[str, Any], reader: Reader, *, left: float) -> None:
-    """Draw a board with its left edge at ``left`` inches and its upper edge below the top."""
+def draw_board(
+    figure: Figure, board: dict[str, Any], reader: Reader, *, left: float, upper: float
+) -> None:
+    """Draw a board; ``left`` and ``upper`` are inches from the left and upper edge of the sheet."""
     width, height = figure.get_size_inches()
 
     def inches(x: float, y: float, w: float, h: float) -> tuple[float, float, float, float]:
         """Return a box given from the upper left corner as shares of the figure."""
-        return (left + x) / width, 1 - (y + h) / height, w / width, h / height
+        return (left + x) / width, 1 - (upper + y + h) / height, w / width, h / height
 
     figure.text(*inches(0.1, 0.05, 1, 0.3)[:2], board["title"], color=INK, size=13, weight="bold")
     column = WIDTH / 24
     marks = reader.annotations(board)
     for panel in board["panels"]:
         place = panel["gridPos"]
-        x, y = place["x"] * column, 0.45 + place["y"] * ROW
+        x, y = place["x"] * column, HEAD + place["y"] * ROW
         w, h = place["w"] * column, place["h"] * ROW
         if panel["type"] == "row":
             title = panel["title"].replace("$site", CHOSEN["site"])
@@ -101,12 +107,8 @@ def draw_board(figure: Figure, board: dict[str, Any], reader: Reader, *, left: f
         box = inches(x + 0.03, y + 0.03, w - 0.06, h - 0.06)
         ground = Rectangle(box[:2], *box[2:], color=PANEL, transform=figure.transFigure, zorder=-1)
         figure.add_artist(ground)
-        figure.text(*inches(x + 0.1, y + 0.05, w, 0.14)[:2], panel["title"], color=INK, size=7)
-        inner = {"stat": (0.03, 0.22, 0.06, 0.25), "table": (0.1, 0.25, 0.2, 0.3)}
-        dx, dy, dw, dh = inner.get(panel["type"], (0.6, 0.27, 0.75, 0.62))
-        if panel["type"] == "state-timeline":
-            dh = 0.45
-        axes = figure.add_axes(inches(x + dx, y + dy, w - dw, h - dh))
+        figure.text(*inches(x + 0.08, y + 0.05, w, 0.14)[:2], panel["title"], color=INK, size=6)
+        axes = figure.add_axes(inches(*_inside(panel, x, y, w, h)))
         answers = {one["refId"]: reader.series(panel, one) for one in panel["targets"]}
         draw(axes, panel, answers)
         if panel["type"] == "timeseries" and "timeFrom" not in panel:
@@ -115,16 +117,37 @@ def draw_board(figure: Figure, board: dict[str, Any], reader: Reader, *, left: f
                 axes.axvspan(day - 0.0018, day + 0.0018, color=DOWN, alpha=0.1, lw=0)
 
 
-def draw_sheet(prometheus: Prometheus, boards: list[str], end: int) -> Figure:
-    """Return the picture of the boards, side by side."""
-    loaded = [json.loads((FOLDER / f"{name}.json").read_text()) for name in boards]
-    height = 0.75 + ROW * max(map(rows_of, loaded))
-    figure = Figure(figsize=(len(boards) * (WIDTH + 0.3), height), facecolor=GROUND)
-    for place, board in enumerate(loaded):
-        name = board["uid"].removeprefix("fettle-")
-        since = seconds(board["time"]["from"].removeprefix("now-"))
-        reader = Reader(prometheus, end, since, CHOSEN.get(name, ".+"))
-        draw_board(figure, board, reader, left=0.15 + place * (WIDTH + 0.3))
+def _inside(
+    panel: dict[str, Any], x: float, y: float, w: float, h: float
+) -> tuple[float, float, float, float]:
+    """Return the box of a panel without its title and its axes' texts."""
+    dx, dy, dw, dh = {
+        "stat": (0.03, 0.22, 0.06, 0.25),
+        "table": (0.1, 0.22, 0.2, 0.27),
+        "state-timeline": (0.5, 0.25, 0.6, 0.43),
+        "bargauge": (0.8, 0.27, 1.1, 0.35),
+    }.get(panel["type"], (0.5, 0.27, 0.6, 0.62))
+    return x + dx, y + dy, w - dw, h - dh
+
+
+def draw_sheet(prometheus: Prometheus, columns: Sequence[Sequence[str]], end: int) -> Figure:
+    """Return the picture of the boards."""
+    loaded = {
+        name: json.loads((FOLDER / f"{name}.json").read_text())
+        for column in columns
+        for name in column
+    }
+    tall = {name: HEAD + ROW * rows_of(board) for name, board in loaded.items()}
+    height = 0.3 + max(sum(tall[name] + 0.15 for name in column) for column in columns)
+    figure = Figure(figsize=(len(columns) * (WIDTH + 0.3), height), facecolor=GROUND)
+    for place, column in enumerate(columns):
+        upper = 0.05
+        for name in column:
+            board = loaded[name]
+            since = seconds(board["time"]["from"].removeprefix("now-"))
+            reader = Reader(prometheus, end, since, CHOSEN.get(name, ".+"))
+            draw_board(figure, board, reader, left=0.15 + place * (WIDTH + 0.3), upper=upper)
+            upper += tall[name] + 0.15
     note = "Drawn from Prometheus' answers on an invented past under Fettle's own names."
     figure.text(0.01, 0.004, note, color=FAINT, size=7)
     return figure
@@ -139,7 +162,7 @@ def main() -> None:
     mpl.rcParams |= {"axes.edgecolor": LINE, "font.family": "DejaVu Sans"}
     end = int(time.time()) // 900 * 900
     with tempfile.TemporaryDirectory() as folder, remembering(Path(folder), end) as prometheus:
-        figure = draw_sheet(prometheus, [asked.board] if asked.board else list(BOARDS), end)
+        figure = draw_sheet(prometheus, [[asked.board]] if asked.board else COLUMNS, end)
         figure.savefig(asked.file, dpi=110, facecolor=GROUND)
 
 

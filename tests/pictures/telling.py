@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +16,9 @@ def settings_of(panel: Json, name: str) -> dict[str, Any]:
     """Return what a panel says of a field: its defaults under the overrides of that name."""
     said: dict[str, Any] = dict(panel["fieldConfig"]["defaults"])
     for override in panel["fieldConfig"]["overrides"]:
-        if override["matcher"]["options"] == name:
+        matcher = override["matcher"]
+        is_like = matcher["id"] == "byRegexp" and re.search(matcher["options"].strip("/"), name)
+        if is_like or matcher["options"] == name:
             said |= {one["id"]: one["value"] for one in override["properties"]}
     return said
 
