@@ -1,6 +1,7 @@
-"""Takes pictures of every page of the desk, in two widths and two themes, and asks axe about each.
+"""Takes pictures of each page of the desk, three widths, two themes, and asks axe about each.
 
-Not a test that CI runs: it needs a Chromium and Playwright, which the project does not depend on.
+Not a test, but something to look at. Of the portal it takes the pages that stand without a story;
+``asking``, ``linked`` and ``statement`` beside it tell theirs.
 
     python -m tests.browser.shoot FOLDER [--axe axe.min.js] [--chromium /usr/bin/chromium]
 """
@@ -17,6 +18,8 @@ from typing import Any
 
 import uvicorn
 from playwright.async_api import async_playwright
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from monitor.migrations import upgrade
 from tests.browser.scenery import NOW, PaintedWatch, paint, the_policy
@@ -25,6 +28,8 @@ from tickets.accounts import Credentials, PasswordHash, begin_session
 from tickets.desk.app import desk_app
 from tickets.desk.context import DeskContext
 from tickets.desk.sessions import PLAIN_COOKIE
+from tickets.portal.app import portal_routes
+from tickets.portal.context import PortalContext
 from tickets.store import Store
 
 PORT = 8977
@@ -61,6 +66,8 @@ PAGES = {
     "outbox": "/outbox",
     "calendar": "/calendar",
     "missing": "/tickets/T-9999",
+    "portal-form": "/support/harbour",
+    "portal-status": "/status/harbour",
 }
 
 
@@ -75,12 +82,11 @@ async def shoot(folder: Path, *, axe: str, chromium: str) -> int:
         session = store.write(partial(begin_session, credentials=credentials, at=NOW))
         assert session is not None
         clock = FakeClock(NOW)
-        context = DeskContext(
-            store=store, policy=policy, clock=clock, watch=PaintedWatch(), version="0.1.0"
-        )
-        server = uvicorn.Server(
-            uvicorn.Config(desk_app(context), port=PORT, log_level="warning", lifespan="off")
-        )
+        watch = PaintedWatch()
+        desk = DeskContext(store=store, policy=policy, clock=clock, watch=watch, version="0.1.0")
+        portal = PortalContext(store=store, policy=policy, clock=clock, watch=watch, version="0.1")
+        app = Starlette(routes=[*portal_routes(portal), Mount("/", desk_app(desk))])
+        server = uvicorn.Server(uvicorn.Config(app, port=PORT, log_level="warning", lifespan="off"))
         serving = asyncio.create_task(server.serve())
         faults = 0
         async with async_playwright() as playwright:

@@ -43,8 +43,8 @@ CATEGORIES = (
 """The categories in plain words."""
 
 PRIORITIES = {
-    Priority.CRITICAL: "Offline or unusable",
-    Priority.NORMAL: "Soon",
+    Priority.CRITICAL: "The site is offline or unusable",
+    Priority.NORMAL: "Please look at it soon",
     Priority.LOW: "It can wait",
 }
 """The priorities as clients chose them."""

@@ -14,7 +14,7 @@ from tickets.portal.answers import Portal
 from tickets.portal.context import Face
 from tickets.portal.limits import FormLimits
 from tickets.portal.offers import offers_of
-from tickets.portal.request_fields import CATEGORIES, FIELDS, NO_SITE, TRAP
+from tickets.portal.request_fields import CATEGORIES, FIELDS, NO_SITE, PRIORITIES, TRAP
 from tickets.portal.stamps import make_stamp
 from tickets.requests import form_secret
 from tickets.rules.attachment import ACCEPT, ALLOWED, LIMITS
@@ -98,6 +98,7 @@ async def form_page(
         trap=TRAP,
         sites=context.policy.clients[face.slug].sites,
         no_site=NO_SITE,
+        priorities=[(priority.value, words) for priority, words in PRIORITIES.items()],
         categories=[(category.value, words) for category, words in CATEGORIES],
         accept=ACCEPT,
         allowed=ALLOWED,
