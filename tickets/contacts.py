@@ -22,6 +22,7 @@ from tickets.addresses import canonical_mail_address
 from tickets.contact_tables import ErasureRow
 from tickets.errors import Refused
 from tickets.link_tables import TicketLinkRow
+from tickets.mail_faults import forget_address
 from tickets.outbox import SECRET_FACTS, forget_secrets
 from tickets.policy import Policy
 from tickets.request_tables import FormFileRow, FormRequestRow
@@ -121,6 +122,7 @@ def erase(tx: Session, policy: Policy, person: Person, *, at: datetime) -> Erasu
     tx.add(row)
     shut = links.revoke_address(tx, person.address, at=at)
     cancelled = _cancel(tx, person.address.lower())
+    forget_address(tx, person.address)
     _drop_requests(tx, person.address.lower())
     tx.flush()
     mask = Mask(person.address, person.names, pseudonym)

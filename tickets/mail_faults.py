@@ -91,6 +91,12 @@ def clear_undeliverable(tx: Session, address: str, *, at: datetime) -> None:
     )
 
 
+def forget_address(tx: Session, address: str) -> None:
+    """Forget what is known to be wrong with an address."""
+    tx.exec(sa.delete(UndeliverableRow).where(col(UndeliverableRow.address) == address.lower()))
+    tx.exec(sa.delete(BrakeRow).where(col(BrakeRow.address) == address.lower()))
+
+
 def note_brake(tx: Session, address: str, *, until: datetime, at: datetime) -> None:
     """Record that a limit holds mails back until ``until``: for an address, or empty for all."""
     row = tx.get(BrakeRow, address.lower())
