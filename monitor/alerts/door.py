@@ -39,6 +39,9 @@ LARGEST_BODY = 1024 * 1024
 READ_WITHIN = 20.0
 """Seconds that a body may take to arrive."""
 
+AT_ONCE = 500
+"""Alerts of one transaction: a longer one would keep a prober from the store for seconds."""
+
 TRIES = 3
 """Transactions that are begun for one body, if others get in the way."""
 
@@ -137,10 +140,13 @@ class AlertDoor:
     async def _store(self, source: AlertSource, body: AlertBody) -> Taken:
         """Store the alerts and return what came of it; raises ``Rejected`` 503 for a fault."""
         pending = self._take_pending(source)
-        outcomes = pending + Counter(ok=1)
-        work = partial(self._take, source=source, body=body, outcomes=outcomes)
+        taken = Taken()
         try:
-            taken = await self._write(work)
+            for part in (parts := [*body.parts(AT_ONCE)]):
+                # A request is good when the last of it is stored.
+                outcomes = pending + Counter(ok=1) if part is parts[-1] else Counter[str]()
+                work = partial(self._take, source=source, body=part, outcomes=outcomes)
+                taken = taken.plus(await self._write(work))
         except Unavailable as error:
             self._pending[source.name] += pending + Counter(store_error=1)
             _log.warning("alerts.not_stored", source=source.name, reason=str(error))

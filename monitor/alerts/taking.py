@@ -34,9 +34,17 @@ OUTCOMES = ("ok", "unauthorised", "malformed", "too_large", "store_error")
 class Taken:
     """What came of a body: how many alerts it held, how many began to fire, and how many ended."""
 
-    alerts: int
-    begun: int
-    ended: int
+    alerts: int = 0
+    begun: int = 0
+    ended: int = 0
+
+    def plus(self, other: Taken) -> Taken:
+        """Return what came of this body and another."""
+        return Taken(
+            alerts=self.alerts + other.alerts,
+            begun=self.begun + other.begun,
+            ended=self.ended + other.ended,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -53,6 +53,7 @@ OUR_DOUBLES = frozenset(
 
 _LINKS = ("generatorURL", "dashboardURL", "panelURL", "silenceURL")
 _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
 _GO_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)? ([+-][0-9]{4})"
 )
@@ -124,6 +125,19 @@ class AlertBody:
     alerts: tuple[Alert, ...]
     truncated: int = 0
     receiver: str = ""
+
+    def parts(self, most: int) -> Iterator[AlertBody]:
+        """Yield the body in parts of at most ``most`` alerts, earlier starts first.
+
+        What the sender left out is told by the first part. An alert without a start comes last.
+        """
+        alerts = sorted(self.alerts, key=lambda alert: alert.starts_at or _LATEST)
+        for first in range(0, len(alerts), most):
+            yield AlertBody(
+                alerts=tuple(alerts[first : first + most]),
+                truncated=0 if first else self.truncated,
+                receiver=self.receiver,
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -214,3 +214,16 @@ def test_what_a_message_does(
     status: AlertStatus, known: AlertState | None, is_past: bool, step: Step
 ) -> None:
     assert step_of(status, known=known, is_past=is_past) is step
+
+
+def test_a_long_body_is_taken_in_parts_earlier_starts_first() -> None:
+    starts = ["2026-11-24T09:03:00Z", None, "2026-11-24T09:01:00Z", "2026-11-24T09:02:00Z"]
+    alerts = [{"labels": {"n": f"{n}"}, "startsAt": start} for n, start in enumerate(starts)]
+    content = json.dumps({"truncatedAlerts": 7, "receiver": "us", "alerts": alerts}).encode()
+    parts = [*read_alerts(content, clean=several_lines, now=NOW).parts(3)]
+    assert [[alert.labels["n"] for alert in part.alerts] for part in parts] == [
+        ["2", "3", "0"],
+        ["1"],
+    ]
+    assert [part.truncated for part in parts] == [7, 0]
+    assert {part.receiver for part in parts} == {"us"}
