@@ -19,6 +19,7 @@ from grafana_foundation_sdk.models import bargauge, heatmap, stat, statetimeline
 from dashboards import names, words
 from dashboards.build import BOARDS, build, list_asked, main
 from dashboards.names import FOLDER
+from tests.pictures.past import list_series
 from tickets.rules.colour import contrast
 
 with warnings.catch_warnings():  # it would rather have us write boards for Grafana 13 alone
@@ -209,6 +210,17 @@ def test_a_metric_that_is_renamed_breaks_the_build() -> None:
     del there["fettle_outbox_messages"]
     with pytest.raises(names.UnknownName, match="fettle_outbox_messages"):
         build(series=there)
+
+
+def test_the_contact_sheet_has_a_past_for_every_name() -> None:
+    invented = {name for name, _, _ in list_series(1_800_000_000)} | set(names.recorded())
+    used = {
+        name
+        for board in DELIVERED.values()
+        for asked in list_asked(board)
+        for name in names.names_in(asked.expression)
+    }
+    assert used - invented == set()
 
 
 def test_a_state_is_a_word_and_a_shape_and_a_hue_that_reads_on_both_grounds() -> None:

@@ -24,7 +24,7 @@ from dashboards.names import FOLDER, RULE_FILES
 from dashboards.words import DOWN
 from tests.pictures.answers import Reader, seconds
 from tests.pictures.drawing import FAINT, GROUND, LINE, PANEL, draw
-from tests.pictures.past import Past
+from tests.pictures.past import past_until
 from tests.pictures.telling import INK
 from tests.prometheus import Prometheus, lay_out, real
 
@@ -45,7 +45,7 @@ def remembering(folder: Path, end: int) -> Iterator[Prometheus]:
     """Run a Prometheus that knows the invented past, recorded series included."""
     lines = folder / "past.om"
     with lines.open("w") as file:
-        file.writelines(Past(end).text())
+        file.writelines(past_until(end))
     storage = folder / "prometheus"
     _promtool(
         "tsdb", "create-blocks-from", "--max-block-duration=744h", "openmetrics",
