@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from tickets.holds import is_held
+from tickets.holds import UNSETTLED, is_held
 from tickets.mail_faults import lock_channel, note_brake
 from tickets.rules.message import Channel, MessageState
 from tickets.rules.pace import Pace
@@ -123,7 +123,8 @@ def _due(
     )
     query = (
         select(MessageRow)
-        .where(col(MessageRow.channel) == channel, col(MessageRow.carrier_id).is_(None), is_due)
+        .where(UNSETTLED, col(MessageRow.channel) == channel)
+        .where(col(MessageRow.carrier_id).is_(None), is_due)
         .where(~just_now)
         .order_by(col(MessageRow.rank), col(MessageRow.not_before), col(MessageRow.id))
         .limit(most)
@@ -191,7 +192,9 @@ def _count_last_minute(tx: Session, now: datetime) -> int:
     """Count the mails of the last minute and those that are on their way."""
     sent = sa.and_(col(MessageRow.sent_at) > now - _MINUTE, col(MessageRow.sent_at) <= now)
     on_their_way = sa.and_(
-        col(MessageRow.state) == MessageState.SENDING, col(MessageRow.lease_until) > now
+        UNSETTLED,
+        col(MessageRow.state) == MessageState.SENDING,
+        col(MessageRow.lease_until) > now,
     )
     query = (
         select(sa.func.count())

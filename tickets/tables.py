@@ -253,6 +253,13 @@ class MessageRow(Row, table=True):
         ),
         sa.Index("ix_message_newest", "written_at"),
         sa.Index("ix_message_sent", "sent_at"),
+        # Partial, or else SQLite takes it to find the many rows that have no carrier.
+        sa.Index(
+            "ix_message_carrier",
+            "carrier_id",
+            sqlite_where=sa.text("carrier_id IS NOT NULL"),
+            postgresql_where=sa.text("carrier_id IS NOT NULL"),
+        ),
         sa.Index("uq_message_key_address", "key", "address", unique=True),
     )
 
@@ -280,7 +287,7 @@ class MessageRow(Row, table=True):
     claimed_by: str | None = None
     sent_at: datetime | None = Field(default=None, sa_type=Instant)
     last_failure: str | None = None
-    carrier_id: int | None = Field(default=None, foreign_key="message.id", index=True)
+    carrier_id: int | None = Field(default=None, foreign_key="message.id")
     is_sealed: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
     held_for: HoldReason | None = Field(default=None, sa_type=stored_enum(HoldReason, "held_for"))
     forgiven: int = Field(default=0, sa_column_kwargs={"server_default": "0"})

@@ -14,6 +14,7 @@ branch_labels = None
 depends_on = None
 
 INSTANT = sa.BigInteger().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
+CARRIED = sa.text("carrier_id IS NOT NULL")
 CHANNELS = ("mail", "push")
 HOLDS = ("support_hours", "limit", "undeliverable")
 REASONS = ("connect", "tls", "auth", "temporary", "permanent", "timeout")
@@ -52,7 +53,13 @@ def _add_columns() -> None:
     op.execute("ALTER TABLE message ADD COLUMN forgiven INTEGER DEFAULT 0 NOT NULL")
     op.add_column("message", sa.Column("requeued_at", INSTANT, nullable=True))
     op.add_column("message", sa.Column("told_at", INSTANT, nullable=True))
-    op.create_index("ix_message_carrier_id", "message", ["carrier_id"])
+    op.create_index(
+        "ix_message_carrier",
+        "message",
+        ["carrier_id"],
+        sqlite_where=CARRIED,
+        postgresql_where=CARRIED,
+    )
     op.create_index("ix_message_sent", "message", ["sent_at"])
     # What died before is known by now, and what was tried may have been taken.
     op.execute("UPDATE message SET told_at = written_at WHERE state = 'dead'")
