@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-
-from tests.prometheus import real
 
 UNIT = Path(__file__).parents[2] / "config" / "systemd" / "fettle.service"
 SECRETS = UNIT.parent / "fettle.service.d" / "secrets.conf"
@@ -70,8 +69,10 @@ def installed(tmp_path: Path) -> Path:
 
 
 def analyze(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [real("systemd-analyze"), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not on this machine, which runs without systemd")
+    return subprocess.run([program, *words], capture_output=True, text=True, check=False)
 
 
 def test_systemd_takes_it(installed: Path) -> None:

@@ -42,6 +42,31 @@ def test_every_scrape_is_taken_whole(scraped: Scraped) -> None:
     assert metadata["fettle_checks"][0]["type"] == "counter", metadata
 
 
+def test_it_finds_the_sites_by_service_discovery(scraped: Scraped) -> None:
+    token = scraped.service.fettle("token", "add", "Prometheus", "--scope", "sites:read")
+    file = scraped.folder / "sites.token"
+    file.write_text(token)
+    _, _, rest = (ROOT / "docs" / "discovery.md").read_text().partition("```yaml\n")
+    config = scraped.folder / "discovery.yml"
+    example = rest.partition("```")[0].replace("http://127.0.0.1:8080", scraped.service.url)
+    config.write_text(example)
+    command = [real("promtool"), "check", "service-discovery", "--timeout=3s", str(config)]
+    found = subprocess.run(
+        [*command, "blackbox_exporter"], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
+    assert "error" not in found.stderr
+    targets = {
+        (one["labels"]["site"], one["labels"]["instance"], one["labels"]["__address__"])
+        for one in json.loads(found.stdout)
+    }
+    assert targets == {
+        (site["slug"], site["url"], "127.0.0.1:9115")
+        for client in scraped.sites.settings()
+        for site in client["sites"]
+    }
+
+
 def test_the_service_tells_that_it_is_well_as_long_as_it_is(scraped: Scraped) -> None:
     calls = 'fettle_scheduler_runs_total{job="heartbeat",outcome="ok"} > 0'
     eventually(lambda: scraped.prometheus.query(calls), what="a call of its heartbeat")
