@@ -84,8 +84,9 @@ def _untold_dead() -> SelectOfScalar[MessageRow]:
         .where(
             col(MessageRow.state) == MessageState.DEAD,
             col(MessageRow.told_at).is_(None),
-            # That a fault could not be told is no fault to tell of: it would go round.
-            col(MessageRow.notice) != Notice.MAIL_FAULT,
+            # That a fault could not be told is no fault to tell of: it would go round. And a
+            # stranger may name any address in the request form.
+            col(MessageRow.notice).not_in([Notice.MAIL_FAULT, Notice.VERIFY]),
         )
         .order_by(col(MessageRow.id))
         .limit(_MOST_DEAD)

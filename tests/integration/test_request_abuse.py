@@ -18,15 +18,19 @@ from starlette.types import Message
 from tests.clocks import FakeClock
 from tests.desk import Form, Page
 from tests.requesting import ANNA, FORM, STRANGER, TYPED, FormBench, receipt_page
+from tickets import outbox
+from tickets.claims import claim
+from tickets.fault_notices import tell_faults
 from tickets.letter import Letters
 from tickets.pages import uploads
 from tickets.request_tables import FormRequestRow
 from tickets.requests import find_receipt
+from tickets.rules.message import DeliveryOutcome, FailureReason
 from tickets.rules.notice import Audience, Notice
 from tickets.rules.request import RequestState
 from tickets.rules.ticket import Priority, Status
 from tickets.settling import ASKED_IN_AN_HOUR
-from tickets.store import Store
+from tickets.store import Session, Store
 from tickets.sweep import sweep
 from tickets.verification import note_verified
 
@@ -283,6 +287,28 @@ async def test_case_08_many_victims_are_written_to_within_a_limit_and_the_rest_l
     bench.clock.advance(timedelta(hours=1))
     await sweep(bench.store, bench.policy, now=bench.clock.now())
     assert len(bench.messages()) == ASKED_IN_AN_HOUR + 3
+
+
+async def test_case_08_an_address_that_does_not_exist_calls_nobody(bench: FormBench) -> None:
+    await bench.send(email="nobody@elsewhere.test")
+    at = bench.clock.now()
+
+    def refuse(tx: Session) -> None:
+        (claimed,) = claim(tx, now=at, most=10)
+        assert claimed.message.id is not None
+        outbox.settle(
+            tx,
+            claimed.message.id,
+            outcome=DeliveryOutcome.REFUSED,
+            answer="550 no such user",
+            reason=FailureReason.PERMANENT,
+            is_address_refused=True,
+            now=at,
+        )
+
+    bench.store.write(refuse)
+    assert bench.store.write(lambda tx: tell_faults(tx, bench.policy, at=at)) == 0
+    assert len(bench.messages()) == 1
 
 
 def _told(page: Page) -> str:
