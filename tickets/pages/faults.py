@@ -34,8 +34,12 @@ _TITLES = {
     403: "Not allowed",
     404: "There is no such page",
     405: "Not from here",
+    408: "It took too long",
+    410: "No longer valid",
     413: "Too large",
     415: "Not a form",
+    429: "One moment",
+    503: "Not at this moment",
 }
 
 _MESSAGES = {
