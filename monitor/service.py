@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from monitor.alerts.taking import sync_sources
+from monitor.alerts.listing import sync_sources
 from monitor.settings import MonitoredClient, Settings
 from monitor.site_rows import sync_sites
 from monitor.sites import list_sites

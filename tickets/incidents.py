@@ -151,9 +151,11 @@ def worsen(
     return ticket
 
 
-def unwatch(tx: Session, ticket_id: int, *, at: datetime) -> TicketRow:
-    """Record that the site is no longer watched: its incident ended, the ticket stays."""
+SITE_GONE = "The site is no longer watched: it was removed from the configuration"
+
+
+def unwatch(tx: Session, ticket_id: int, *, at: datetime, text: str = SITE_GONE) -> TicketRow:
+    """Record that nobody watches any more: the incident ended, the ticket stays."""
     ticket = get_ticket(tx, reference(ticket_id))
-    text = "The site is no longer watched: it was removed from the configuration"
     record(tx, ticket, action=Action.UNWATCH, actor=SWEEP, at=at, text=text, is_visible=False)
     return ticket

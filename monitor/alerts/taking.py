@@ -112,12 +112,3 @@ def count_requests(row: AlertSourceRow, outcomes: Mapping[str, int]) -> None:
     for outcome, number in outcomes.items():
         name = f"{outcome}_count"
         setattr(row, name, getattr(row, name) + number)
-
-
-def sync_sources(tx: Session, names: set[str], *, at: datetime) -> None:
-    """Make the rows of sources those of the configuration; one that is gone keeps its history."""
-    for row in tx.exec(select(AlertSourceRow)).all():
-        row.removed_at = None if row.name in names else row.removed_at or at
-        names = names - {row.name}
-    for name in sorted(names):
-        tx.add(AlertSourceRow(name=name, added_at=at))

@@ -12,9 +12,10 @@ import pytest
 
 from monitor.alert_metrics import read_alert_metrics
 from monitor.alerts.keeping import KEPT_FOR, forget_old
+from monitor.alerts.listing import sync_sources
 from monitor.alerts.places import Places
 from monitor.alerts.reconcile import LARGEST_LIST, Reconciler
-from monitor.alerts.taking import Intake, sync_sources
+from monitor.alerts.taking import Intake
 from monitor.alerts.watchdog import SILENT_AFTER, Listening, sweep_watchdogs
 from monitor.metrics import FAMILIES
 from monitor.rules.episode import AlertState
@@ -323,6 +324,20 @@ async def test_episodes_are_forgotten_long_after_their_end(store: Store, clock: 
     assert store.write(lambda tx: forget_old(tx, now=clock.now())) == 1
     assert [row.name for row in bench.alerts()] == ["Fires"]
     assert len(bench.tickets()) == 2
+
+
+async def test_a_source_that_is_removed_ends_its_incidents_and_leaves_its_tickets(
+    store: Store, clock: FakeClock
+) -> None:
+    bench = AlertBench(store, clock)
+    await bench.send(an_alert("Ours"), an_alert("Both", site="shop"))
+    await bench.send(an_alert("Theirs", site="shop"), source="grafana")
+    for _ in range(2):
+        store.write(lambda tx: sync_sources(tx, {"grafana"}, at=clock.now()))
+    assert [incident.ended_at for incident in bench.incidents()] == [clock.now(), None]
+    assert bench.actions() == ["open", "unwatch"]
+    assert "Nobody listens to prometheus any more" in bench.page().entries[-1].text
+    assert {ticket.status for ticket in bench.tickets()} == {Status.OPEN}
 
 
 def test_the_sources_of_the_configuration_are_told_from_the_start(

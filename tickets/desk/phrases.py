@@ -84,6 +84,7 @@ DEEDS = {
 ALERT_DEEDS = {
     Action.RECOVER: "reported the end of the alert",
     Action.RELAPSE: "reported the alert again",
+    Action.UNWATCH: "stopped listening to the source",
 }
 """The same on a ticket that an alert opened."""
 
