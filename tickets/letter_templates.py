@@ -254,16 +254,23 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
-        _check_loops(tree, name=name, file=filename)
+        _check(tree, name=name, file=filename)
         return tree
 
 
-def _check_loops(node: nodes.Node, *, name: str | None, file: str | None, depth: int = 0) -> None:
-    """Raise ``TemplateSyntaxError`` for loops that nest too deep or call themselves."""
+def _check(node: nodes.Node, *, name: str | None, file: str | None, depth: int = 0) -> None:
+    """Raise ``TemplateSyntaxError`` for what could run too long or leave a word unescaped."""
+    fault = None
     if isinstance(node, nodes.For):
         depth += 1
         if node.recursive or depth > _MOST_LOOPS:
-            message = f"loops may nest {_MOST_LOOPS} deep and not call themselves"
-            raise TemplateSyntaxError(message, node.lineno, name=name, filename=file)
+            fault = f"loops may nest {_MOST_LOOPS} deep and not call themselves"
+    elif isinstance(node, nodes.EvalContextModifier | nodes.ScopedEvalContextModifier):
+        fault = "autoescape stays as it is: text has none, HTML has it"
+    elif isinstance(node, nodes.Filter) and node.name == "safe":
+        is_own = isinstance(node.node, nodes.Const)
+        fault = None if is_own else "safe is for text that stands in the template, not for words"
+    if fault is not None:
+        raise TemplateSyntaxError(fault, node.lineno, name=name, filename=file)
     for child in node.iter_child_nodes():
-        _check_loops(child, name=name, file=file, depth=depth)
+        _check(child, name=name, file=file, depth=depth)

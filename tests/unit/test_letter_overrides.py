@@ -63,6 +63,8 @@ BROKEN = {
     "loops": ("{% for a in title %}" * 3 + "x" + "{% endfor %}" * 3, 1, "loops may nest 2 deep"),
     "a long text": ("{% for a in title %}{% for b in title %}" + "x" * 2000 + "{% endfor %}" * 2,
                     None, "makes more than 200,000 characters"),
+    "an unescaped word": ("ours\n{{ title | safe }}", 2, "safe is for text that stands"),
+    "no escaping": ("{% autoescape false %}{{ title }}{% endautoescape %}", 1, "autoescape stays"),
     "a large file": ("x" * (OWN_BYTES + 1), 1, "is larger than 64,000 bytes"),
     "a file elsewhere": ("{% include '../../etc/passwd' %}", 1, "../../etc/passwd"),
 }  # fmt: skip
