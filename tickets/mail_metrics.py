@@ -15,7 +15,7 @@ from tickets.store import Session
 FAILING = Family(
     name="fettle_mail_server_failing",
     unit="bool",
-    meaning="Whether the mail server has been of no use for a minute: mails wait, none dies of it.",
+    meaning="Whether the mail server has been of no use for a minute: mails wait.",
 )
 UNDELIVERABLE = Family(
     name="fettle_mail_undeliverable_addresses",
