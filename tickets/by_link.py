@@ -130,7 +130,8 @@ def reply(tx: Session, policy: Policy, visitor: Visitor, sent: Reply, *, at: dat
     if ticket.status is Status.CLOSED:
         return _ask_again(tx, policy, visitor, ticket, sent=sent, text=text, at=at)
     try:
-        client_reply(tx, policy, visitor.ref, text=text, actor=visitor.actor, at=at)
+        names = [file.name for file in sent.files]
+        client_reply(tx, policy, visitor.ref, text=text, files=names, actor=visitor.actor, at=at)
     except ActionRefused:
         # Too late to reopen, and nothing was written yet.
         return _ask_again(tx, policy, visitor, ticket, sent=sent, text=text, at=at)

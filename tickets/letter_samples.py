@@ -150,6 +150,7 @@ SAMPLE_FACTS = MappingProxyType(
             "by": "Anna Wright",
             "answered_by": "Sam Okafor",
             "text": "The one with the harbour, please.",
+            "files": "harbour at dawn.jpg",
         },
         Notice.MERGED: _COMMON
         | _PROMISE

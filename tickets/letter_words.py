@@ -65,6 +65,7 @@ _OPTIONAL = MappingProxyType(
         "resume_at": None,
         "reopen_until": None,
         "closure": None,
+        "files": None,
         "support_hours": None,
         "is_relapse": False,
         "is_incident": False,

@@ -153,12 +153,14 @@ def client_reply(
     ref: str,
     *,
     text: str,
+    files: Sequence[str] = (),
     actor: Actor,
     at: datetime,
     version: int | None = None,
 ) -> TicketRow:
     """Record what somebody at the client writes; whoever cares for the ticket is told.
 
+    ``files`` are the names of what comes with it, which the caller keeps (see ``attachments``).
     It resumes a waiting ticket and reopens a resolved one, and is no answer to a promise.
     ``actor`` is the person at the client. Raises ``NotFound``, ``Refused`` or ``Conflict``: a
     closed ticket stays closed.
@@ -179,7 +181,8 @@ def client_reply(
         ticket,
         notice=Notice.CLIENT_REPLIED,
         recipients=carers(tx, policy, ticket),
-        facts=promise_facts(policy, ticket, promise, at) | {"by": actor.name, "text": text},
+        facts=promise_facts(policy, ticket, promise, at)
+        | {"by": actor.name, "text": text, "files": ", ".join(files) or None},
         actor=actor,
         at=at,
     )

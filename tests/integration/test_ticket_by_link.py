@@ -169,6 +169,8 @@ async def test_a_reply_is_an_entry_of_the_person_and_staff_hear_of_it(either: Li
     )
     told = [row for row in either.messages() if row.entry_number == entry.number]
     assert [(row.notice, row.audience) for row in told] == [(Notice.CLIENT_REPLIED, Audience.STAFF)]
+    letter = Letters().write(told[0].notice, told[0].audience, told[0].facts)
+    assert "shot.png" in letter.text
     page = await either.see(answer.headers["location"])
     assert "Your words are with us." in page.text
     got = await either.browser.get(page.links["shot.png"])
