@@ -51,22 +51,31 @@ def settle_request(tx: Session, policy: Policy, request_id: int, *, at: datetime
         finish(tx, row, RequestState.EXPIRED)
     elif is_contact(policy, row.client, row.address):
         open_for(tx, policy, row, at=row.sent_at)
+    elif row.expires_at <= at:
+        finish(tx, row, RequestState.EXPIRED)
     elif _was_asked(tx, row.address, since=at - ASKED_EVERY):
         row.state = RequestState.WAITING
-    elif _count_asked(tx, since=at - timedelta(hours=1)) < ASKED_IN_AN_HOUR:
+    elif _may_ask(tx, at):
         _ask(tx, policy, row, at=at)
         row.state = RequestState.WAITING
     return row.state
 
 
-def list_unsettled(tx: Session, *, most: int) -> Sequence[tuple[int, int]]:
-    """Return the requests that nobody has settled yet and their numbers, the oldest first."""
+def list_unsettled(
+    tx: Session, policy: Policy, *, at: datetime, most: int
+) -> Sequence[tuple[int, int]]:
+    """Return the requests that are to be settled now and their numbers, the oldest first."""
     query = (
         select(FormRequestRow.id, FormRequestRow.number)
         .where(col(FormRequestRow.state) == RequestState.TAKEN)
         .order_by(col(FormRequestRow.sent_at))
         .limit(most)
     )
+    if not _may_ask(tx, at):
+        # Strangers wait, however many they are; a contact's request does not wait behind them.
+        everyone = (contact for one in policy.clients.values() for contact in one.everyone)
+        is_known = col(FormRequestRow.address).in_({one.address.lower() for one in everyone})
+        query = query.where(sa.or_(is_known, col(FormRequestRow.expires_at) <= at))
     return [(id_, number) for id_, number in tx.exec(query).all() if id_ is not None]
 
 
@@ -128,9 +137,9 @@ def _was_asked(tx: Session, address: str, *, since: datetime) -> bool:
     return tx.exec(query.limit(1)).first() is not None
 
 
-def _count_asked(tx: Session, *, since: datetime) -> int:
-    query = select(sa.func.count()).where(col(FormRequestRow.asked_at) > since)
-    return tx.exec(query).one()
+def _may_ask(tx: Session, at: datetime) -> bool:
+    recent = col(FormRequestRow.asked_at) > at - timedelta(hours=1)
+    return tx.exec(select(sa.func.count()).where(recent)).one() < ASKED_IN_AN_HOUR
 
 
 def _ask(tx: Session, policy: Policy, row: FormRequestRow, *, at: datetime) -> None:

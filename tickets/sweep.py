@@ -64,7 +64,9 @@ async def sweep(store: Store, policy: Policy, *, now: datetime) -> int:
 async def _sweep_requests(store: Store, policy: Policy, now: datetime) -> int:
     """Settle requests that were left behind, forget those that nobody claimed."""
     failed = 0
-    for request_id, number in await store.aread(lambda tx: list_unsettled(tx, most=MOST_ROWS)):
+    for request_id, number in await store.aread(
+        lambda tx: list_unsettled(tx, policy, at=now, most=MOST_ROWS)
+    ):
         failed += await _one(
             store, number, lambda tx, id_=request_id: _settle(tx, policy, id_, now)
         )

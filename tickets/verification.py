@@ -37,14 +37,22 @@ class Claimable:
     files: int
 
 
+@dataclass(frozen=True, slots=True)
+class VerifyLink:
+    """A link that was mailed to an address: its token, and the client of the page it leads to."""
+
+    client: str
+    token: str
+
+
 def list_claimable(
-    tx: Session, policy: Policy, token: str, *, at: datetime
+    tx: Session, policy: Policy, link: VerifyLink, *, at: datetime
 ) -> Sequence[Claimable] | None:
-    """Return what the link with ``token`` may send on and has sent on, the oldest first.
+    """Return what ``link`` may send on and has sent on, the oldest first.
 
     None when there is no such link, or it has expired.
     """
-    asked = _find_asked(tx, token, at=at)
+    asked = _find_asked(tx, link, at=at)
     if asked is None:
         return None
     query = select(FormRequestRow).where(
@@ -62,7 +70,7 @@ def list_claimable(
 
 
 def claim_request(
-    tx: Session, policy: Policy, *, token: str, request_id: int, at: datetime
+    tx: Session, policy: Policy, link: VerifyLink, *, request_id: int, at: datetime
 ) -> Receipt:
     """Open the ticket of a request that its sender claims; again, nothing changes.
 
@@ -70,16 +78,16 @@ def claim_request(
     in another's name cannot spend its time. Raises ``Conflict`` for a link that has expired, or a
     request that is not there (any more).
     """
-    row = _get_claimable(tx, token, request_id, at=at)
+    row = _get_claimable(tx, link, request_id, at=at)
     if row.state is not RequestState.OPENED:
         row.verified_at = at
         open_for(tx, policy, row, at=at)
     return _receipt(tx, row)
 
 
-def decline_request(tx: Session, *, token: str, request_id: int, at: datetime) -> None:
+def decline_request(tx: Session, link: VerifyLink, *, request_id: int, at: datetime) -> None:
     """Forget a request that is not its address's owner's; raises as ``claim_request`` does."""
-    row = _get_claimable(tx, token, request_id, at=at)
+    row = _get_claimable(tx, link, request_id, at=at)
     if row.state is not RequestState.OPENED:
         finish(tx, row, RequestState.DECLINED)
 
@@ -122,7 +130,9 @@ def is_forgetting_due(tx: Session, *, at: datetime) -> bool:
 
 
 def _is_expired(at: datetime) -> sa.ColumnElement[bool]:
-    return sa.and_(col(FormRequestRow.state).in_(UNFINISHED), col(FormRequestRow.expires_at) <= at)
+    # What is not settled yet may be a contact's, and is never given up.
+    is_waiting = col(FormRequestRow.state) == RequestState.WAITING
+    return sa.and_(is_waiting, col(FormRequestRow.expires_at) <= at)
 
 
 def _is_old(at: datetime) -> sa.ColumnElement[bool]:
@@ -131,15 +141,19 @@ def _is_old(at: datetime) -> sa.ColumnElement[bool]:
     )
 
 
-def _find_asked(tx: Session, token: str, *, at: datetime) -> FormRequestRow | None:
+def _find_asked(tx: Session, link: VerifyLink, *, at: datetime) -> FormRequestRow | None:
     query = select(FormRequestRow).where(
-        col(FormRequestRow.verify_hash) == hashed(token), col(FormRequestRow.expires_at) > at
+        col(FormRequestRow.verify_hash) == hashed(link.token),
+        col(FormRequestRow.client) == link.client,
+        col(FormRequestRow.expires_at) > at,
     )
     return tx.exec(query).first()
 
 
-def _get_claimable(tx: Session, token: str, request_id: int, *, at: datetime) -> FormRequestRow:
-    asked = _find_asked(tx, token, at=at)
+def _get_claimable(
+    tx: Session, link: VerifyLink, request_id: int, *, at: datetime
+) -> FormRequestRow:
+    asked = _find_asked(tx, link, at=at)
     if asked is None:
         raise Conflict("this link has expired: send your request again")
     query = select(FormRequestRow).where(

@@ -7,6 +7,7 @@ import gzip
 import re
 import tracemalloc
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +16,10 @@ import pytest
 from sqlmodel import select
 from starlette.types import Message
 
+from tests.builders import a_policy
 from tests.clocks import FakeClock
 from tests.desk import Form, Page
+from tests.portal import branded
 from tests.requesting import ANNA, FORM, STRANGER, TYPED, FormBench, receipt_page
 from tickets import outbox
 from tickets.claims import claim
@@ -448,6 +451,25 @@ async def test_case_15_a_link_is_good_for_its_own_pages_only(bench: FormBench) -
         assert answer.status_code in {404, 410}, path
         assert TYPED["title"] not in answer.text
     assert bench.store.read(lambda tx: find_receipt(tx, "1")) is None
+
+
+async def test_case_15_a_link_of_one_client_opens_nothing_under_anothers_name(
+    sqlite_store: Store, clock: FakeClock
+) -> None:
+    policy = branded(a_policy())
+    wren = replace(policy.clients["harbour"], name="Wren & Co")
+    bench = FormBench(
+        sqlite_store, clock, replace(policy, clients={**policy.clients, "wren": wren})
+    )
+    sent = await bench.send(email=STRANGER)
+    paths = (sent.headers["location"], bench.verify_path())
+    for path in paths:
+        answer = await bench.browser().get(path.replace("harbour", "wren"))
+        assert answer.status_code in {404, 410}
+    claim = {"request": "1", "answer": "mine"}
+    claimed = await bench.browser().post(paths[1].replace("harbour", "wren"), data=claim)
+    assert claimed.status_code == 409
+    assert bench.tickets() == []
 
 
 async def test_case_15_one_address_cannot_claim_what_was_sent_in_anothers_name(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -261,6 +262,30 @@ async def test_a_request_left_behind_by_a_crash_is_opened_by_the_sweep_with_its_
     bench.clock.advance(40)
     assert await sweep(bench.store, bench.policy, now=bench.clock.now()) == 0
     assert bench.tickets()[0].opened_at == at
+
+
+async def test_what_cannot_be_settled_is_never_given_up_if_a_contact_sent_it(
+    bench: FormBench,
+) -> None:
+    at = bench.clock.now()
+    for number, address in enumerate((ANNA, STRANGER)):
+        sent = SentRequest(
+            client="harbour",
+            priority=Priority.NORMAL,
+            category=Category.ADVICE,
+            site=None,
+            title="A question",
+            text="How?",
+            name="Anna",
+            address=address,
+        )
+        take = partial(take_request, policy=bench.policy, sent=sent, token=str(number), at=at)
+        bench.store.write(take)
+    bench.clock.advance(timedelta(days=3))  # the store was away, or a fault of ours stood between
+    await sweep(bench.store, bench.policy, now=bench.clock.now())
+    (ticket,) = bench.tickets()
+    assert (ticket.requester_address, ticket.opened_at) == (ANNA, at)
+    assert bench.messages(Notice.VERIFY) == []
 
 
 async def test_the_receipt_mail_names_reference_deadline_and_closure(bench: FormBench) -> None:

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from tickets.errors import Conflict
-from tickets.pages.forms import read_form, read_number
+from tickets.pages.forms import read_number
 from tickets.pages.origin import address_of
 from tickets.pages.throttle import network_of
 from tickets.portal.answers import Portal
@@ -23,7 +23,7 @@ from tickets.portal.request_form import RequestForms, show_deadlines, show_form
 from tickets.portal.request_sending import refuse_foreign, send_form
 from tickets.requests import KEPT_FOR, find_receipt
 from tickets.rules.ticket import reference
-from tickets.verification import claim_request, decline_request, list_claimable
+from tickets.verification import VerifyLink, claim_request, decline_request, list_claimable
 
 _log = structlog.stdlib.get_logger()
 
@@ -64,12 +64,8 @@ async def show_receipt(forms: RequestForms, request: Request) -> Response:
 async def show_waiting(forms: RequestForms, request: Request) -> Response:
     """Show what waits for the owner of an address, each with its own button."""
     face, context = forms.portal.get_face(request), forms.portal.context
-    work = partial(
-        list_claimable,
-        policy=context.policy,
-        token=request.path_params["token"],
-        at=context.clock.now(),
-    )
+    link = VerifyLink(face.slug, request.path_params["token"])
+    work = partial(list_claimable, policy=context.policy, link=link, at=context.clock.now())
     claimable = await context.store.aread(work)
     if claimable is None:
         _miss(forms, request)
@@ -90,13 +86,14 @@ async def verify(forms: RequestForms, request: Request) -> Response:
     """Send a request on, or forget it, as its address's owner says; lead back to the page."""
     face, context = forms.portal.get_face(request), forms.portal.context
     refuse_foreign(context, request)
-    fields = await read_form(request)
-    token, at = request.path_params["token"], context.clock.now()
+    async with forms.uploads.read(request) as form:
+        fields = form.fields
+    link, at = VerifyLink(face.slug, request.path_params["token"]), context.clock.now()
     number = read_number(fields.get("request", ""))
     if number is None or fields.get("answer") not in {"mine", "not_mine"}:
         raise HTTPException(400, "The form was not complete, so nothing was done.")
     if fields["answer"] == "mine":
-        claim = partial(claim_request, policy=context.policy, token=token, request_id=number, at=at)
+        claim = partial(claim_request, policy=context.policy, link=link, request_id=number, at=at)
         try:
             receipt = await context.store.awrite(claim)
         except Conflict:
@@ -104,9 +101,9 @@ async def verify(forms: RequestForms, request: Request) -> Response:
             raise
         _log.info("portal.request_verified", client=face.slug, ticket=reference(receipt.number))
     else:
-        await context.store.awrite(partial(decline_request, token=token, request_id=number, at=at))
+        await context.store.awrite(partial(decline_request, link=link, request_id=number, at=at))
         _log.info("portal.request_declined", client=face.slug)
-    return RedirectResponse(f"/support/{face.slug}/verify/{token}", 303)
+    return RedirectResponse(f"/support/{face.slug}/verify/{link.token}", 303)
 
 
 def _miss(forms: RequestForms, request: Request) -> None:
