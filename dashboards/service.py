@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.fields import COUNT, colours, link, merge, override
 from dashboards.names import JOB
-from dashboards.panels import lines, table
+from dashboards.panels import band, lines, table
 from dashboards.queries import Json, queries, query, rows_of
 from dashboards.words import (
     ACCENT,
@@ -13,6 +13,7 @@ from dashboards.words import (
     UNKNOWN,
     UP,
     VIOLETS,
+    values,
 )
 
 OLDEST = "fettle_outbox_oldest_pending_timestamp_seconds"
@@ -64,6 +65,38 @@ def mails(upper: int) -> list[Json]:
             unit=COUNT,
             overrides=colours({"sent": VIOLETS[1], "failed": DOWN}),
             more={"interval": "5m"},
+        ),
+        *_holds(upper + 8),
+    ]
+
+
+def _holds(upper: int) -> list[Json]:
+    return [
+        band(
+            27,
+            "Mail server",
+            (0, upper, 12, 5),
+            [query("max(fettle_mail_server_failing)", "mail server")],
+            description="""Whether the mail server is of use. While it is failing, mails wait
+            and none is given up for it.""",
+            unit="none",
+            mappings=[values({0: ("well", UP), 1: ("failing", DOWN)})],
+            steps=[(None, UNKNOWN)],
+            has_legend=False,
+        ),
+        lines(
+            28,
+            "Held back on purpose",
+            (12, upper, 12, 5),
+            [
+                query("sum by (why) (fettle_outbox_held_messages)", "{{why}}"),
+                query("sum(fettle_mail_undeliverable_addresses)", "addresses refused", ref="B"),
+            ],
+            description="""Messages that wait though nothing about them failed, by why, and
+            addresses that were refused for good and take no mail.""",
+            unit=COUNT,
+            decimals=0,
+            overrides=colours({"addresses refused": SLOW}),
         ),
     ]
 

@@ -20,6 +20,7 @@ from tests.pictures.instants import (
     count,
 )
 from tests.pictures.past_tickets import Ticket
+from tickets.rules.message import HoldReason
 
 
 @dataclass(slots=True)
@@ -77,6 +78,11 @@ class ServicePast:
             yield "fettle_outbox_messages", {"state": state}, value
         oldest = lambda at: stuck_at if waiting(at) else (at - 8 if at % 900 else math.nan)  # noqa: E731
         yield "fettle_outbox_oldest_pending_timestamp_seconds", {}, oldest
+        yield "fettle_mail_server_failing", {}, lambda at: float(waiting(at) > 0)
+        for why in HoldReason:
+            value = partial(self._held, 3 if why is HoldReason.SUPPORT_HOURS else 0)
+            yield "fettle_outbox_held_messages", {"why": why}, value
+        yield "fettle_mail_undeliverable_addresses", {}, always(1)
         instants = [t.opened_at + n for t in self.tickets for n in (5, 6, 7)]
         instants += [t.answered_at + 4 for t in self.tickets]
         instants += [int(self.end - n * 11 * MINUTE) for n in range(40) if n not in (6, 7, 8)]
@@ -84,6 +90,9 @@ class ServicePast:
         failed = [int(stuck_at + n * 2 * MINUTE) for n in range(17)]
         labels = {"kind": "opened", "reason": "connect"}
         yield "fettle_email_failures_total", labels, count(failed)
+
+    def _held(self, most: int, at: int) -> float:
+        return at // 1800 % (most + 1)
 
     def _service(self) -> Part:
         yield "up", {}, always(1)

@@ -7,6 +7,7 @@ evaluated every second.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -54,6 +55,22 @@ EXPRESSIONS = [
     for name, found in BY_BOARD.items()
     for asked in found
 ]
+
+
+PLACES = {"__field.labels.site": "menu", "__data.fields.site": "menu", "site": "menu"}
+PLACES |= {"__data.fields.priority": "critical"}
+
+
+def paths() -> Iterator[str]:
+    """Yield every path of the desk that a board links to, with a site or a priority filled in."""
+    for made in build("desk:").values():
+        for path in re.findall(r'"url": "\$\{desk\}([^"]+)"', made):
+            for place, value in PLACES.items():
+                path = path.replace(f"${{{place}}}", value)  # noqa: PLW2901
+            yield path
+
+
+LINKED = set(paths())
 
 
 def filled(expression: str) -> str:
@@ -206,6 +223,20 @@ def test_an_expression_has_data(seeded: Seeded, asked: Asked) -> None:
         numbers = [float(at[1]) for series in answer["result"] for at in series["values"]]
     assert numbers, f"no data: {expression}"
     assert not all(map(isnan, numbers)), f"nothing but NaN: {expression}"
+
+
+@pytest.mark.parametrize("path", sorted(LINKED))
+def test_a_link_leads_to_a_page_of_the_desk(seeded: Seeded, path: str) -> None:
+    page = httpx.get(f"{seeded.url}{path}", timeout=20)
+    if path == "/-/ready":
+        assert page.status_code in {200, 503}
+    else:
+        assert page.status_code == 303, page.status_code
+        assert page.headers["Location"].startswith("/sign-in"), "people sign in first"
+
+
+def test_a_page_that_is_not_there_is_told_from_one_that_is(seeded: Seeded) -> None:
+    assert httpx.get(f"{seeded.url}/nowhere", timeout=20).status_code == 404
 
 
 def test_a_table_of_sites_has_every_state(seeded: Seeded) -> None:
