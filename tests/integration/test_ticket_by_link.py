@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -276,6 +277,29 @@ async def test_a_ticket_holds_only_so_many_files(bench: LinkBench) -> None:
     assert "more than the 50 MB it can hold" in Page(answer).text
     assert len(bench.files()) == 4
     assert [entry.action for entry in bench.entries(ref)].count(Action.CLIENT_REPLY) == 2
+
+
+async def test_words_come_back_while_the_store_takes_none(bench: LinkBench) -> None:
+    path = bench.path(bench.outage())
+    url = bench.store.url
+    key = (await bench.see(path)).form(f"{path}/reply").fields["key"]
+    hasty = Store(url, busy_timeout=timedelta(milliseconds=10))
+    away = LinkBench(hasty, bench.clock)
+    sent = {"key": key, "text": "The rooms are empty"}
+    with sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = await away.browser.post(f"{path}/reply", data=sent)
+        form = Page(answer).form(f"{path}/reply")
+        assert (answer.status_code, form.fields) == (503, {**sent, "files": ""})
+        other.execute("ROLLBACK")
+        other.execute("ALTER TABLE ticket_link RENAME TO elsewhere")
+        answer = await away.browser.post(f"{path}/reply", data=form.fields)
+        form = Page(answer).form(f"{path}/reply")
+        assert (answer.status_code, form.fields) == (503, sent)
+        other.execute("ALTER TABLE elsewhere RENAME TO ticket_link")
+    other.close()
+    assert (await bench.browser.post(f"{path}/reply", data=form.fields)).status_code == 303
+    hasty.close()
 
 
 async def test_nobody_who_acts_is_told_and_watchers_are(bench: LinkBench) -> None:

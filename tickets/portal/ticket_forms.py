@@ -18,13 +18,20 @@ from starlette.responses import RedirectResponse, Response
 
 from tickets.attachments import accept
 from tickets.by_link import Done, Reply, find_visitor, reply, send_new_link, solved
-from tickets.errors import Conflict, Refused
+from tickets.errors import Conflict, Refused, Unavailable
 from tickets.pages.forms import check_texts, read_form
 from tickets.pages.origin import address_of, is_foreign
 from tickets.pages.throttle import Allowance, network_of
 from tickets.pages.uploads import SentForm, Uploads
 from tickets.portal.answers import Portal
-from tickets.portal.ticket_page import KEY, Draft, dead_link, shown_token, ticket_page
+from tickets.portal.ticket_page import (
+    KEY,
+    PRIVATE,
+    Draft,
+    dead_link,
+    shown_token,
+    ticket_page,
+)
 from tickets.rules.attachment import CheckedFile
 from tickets.store import Session
 from tickets.texts import MAX_TEXT
@@ -33,6 +40,10 @@ _log = structlog.stdlib.get_logger()
 
 _INCOMPLETE = "The form was not complete. Look at it and send it again"
 _TOO_MANY = "Many forms were sent with this link. Wait a minute, then send this again"
+_AWAY = (
+    "Your words could not be stored just now and have not reached us. They stand below: wait a few"
+    " seconds, then send them again"
+)
 _OPEN_AGAIN = "The ticket was taken up again meanwhile, so it was not closed"
 
 
@@ -52,22 +63,45 @@ class TicketForms:
         async with self._uploads.read(request) as form:
             fields = form.fields
             draft = Draft(text=fields.get("text", ""), key=_key_of(fields.get("key", "")))
-            if not self._admit(token):
-                draft = replace(draft, problem=_TOO_MANY)
-                return await ticket_page(portal, token, draft=draft, status=429)
-            faults, files = await _checked(form)
-            if faults or not draft.key:
-                draft = replace(draft, faults=faults, problem="" if faults else _INCOMPLETE)
-                return await ticket_page(portal, token, draft=draft, status=422)
-            sent = Reply(key=draft.key, text=draft.text, files=files)
             try:
-                done = await self._carry_out(token, sent)
-            except Refused as refused:
-                draft = replace(draft, faults={"files": _sentence(refused)})
-                return await ticket_page(portal, token, draft=draft, status=422)
+                return await self._reply(token, form, draft)
+            except Unavailable as error:
+                _log.warning("portal.reply_not_taken", reason=str(error))
+        return await self._not_stored(token, draft)
+
+    async def _reply(self, token: str, form: SentForm, draft: Draft) -> Response:
+        portal = self._portal
+        if not self._admit(token):
+            draft = replace(draft, problem=_TOO_MANY)
+            return await ticket_page(portal, token, draft=draft, status=429)
+        faults, files = await _checked(form)
+        if faults or not draft.key:
+            draft = replace(draft, faults=faults, problem="" if faults else _INCOMPLETE)
+            return await ticket_page(portal, token, draft=draft, status=422)
+        try:
+            sent = Reply(key=draft.key, text=draft.text, files=files)
+            done = await self._carry_out(token, sent)
+        except Refused as refused:
+            draft = replace(draft, faults={"files": _sentence(refused)})
+            return await ticket_page(portal, token, draft=draft, status=422)
         if done is None:
             return dead_link(portal, token, kept=draft.text)
         return _further(token, done)
+
+    async def _not_stored(self, token: str, draft: Draft) -> Response:
+        """Return the form with its words: on the ticket's page, or alone if that cannot be read."""
+        try:
+            draft = replace(draft, problem=_AWAY)
+            return await ticket_page(self._portal, token, draft=draft, status=503)
+        except Unavailable:
+            return self._portal.page(
+                "portal/not_stored.html",
+                face=None,
+                status=503,
+                headers={**PRIVATE, "Retry-After": "5"},
+                token=shown_token(token),
+                draft=draft,
+            )
 
     async def take_solved(self, request: Request) -> Response:
         """Close the ticket, as the client says that it is solved."""
