@@ -24,15 +24,15 @@ class AlertSourceRow(Row, table=True):
     """
 
     name: str = Field(primary_key=True)
-    ok_count: int = 0
-    unauthorised_count: int = 0
-    malformed_count: int = 0
-    too_large_count: int = 0
-    store_error_count: int = 0
-    firing_count: int = 0
-    resolved_count: int = 0
-    deduplicated_count: int = 0
-    truncated_count: int = 0
+    ok_count: int = Field(default=0, sa_type=sa.BigInteger)
+    unauthorised_count: int = Field(default=0, sa_type=sa.BigInteger)
+    malformed_count: int = Field(default=0, sa_type=sa.BigInteger)
+    too_large_count: int = Field(default=0, sa_type=sa.BigInteger)
+    store_error_count: int = Field(default=0, sa_type=sa.BigInteger)
+    firing_count: int = Field(default=0, sa_type=sa.BigInteger)
+    resolved_count: int = Field(default=0, sa_type=sa.BigInteger)
+    deduplicated_count: int = Field(default=0, sa_type=sa.BigInteger)
+    truncated_count: int = Field(default=0, sa_type=sa.BigInteger)
     added_at: datetime = Field(sa_type=Instant)
     removed_at: datetime | None = Field(default=None, sa_type=Instant)
     watchdog_at: datetime | None = Field(default=None, sa_type=Instant)

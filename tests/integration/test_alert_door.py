@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -11,9 +12,12 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from monitor.alerts.door import LARGEST_BODY
 from monitor.alerts.source import AlertSource
@@ -26,7 +30,8 @@ from tests.desk import DeskBench, Page
 from tickets.letter import Letters
 from tickets.store import Store
 
-pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+on_sqlite = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+"""For what the store has no part in, which is nearly all here."""
 
 SECRET = "the secret of the tests"
 SIGNED = AlertSource(name="signed", kind=GRAFANA.kind, hmac_secret=SECRET)
@@ -43,6 +48,7 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("authorization", "status"),
     [
@@ -74,6 +80,7 @@ def signature(body: bytes, *, at: datetime | None = None) -> str:
     return hmac.new(SECRET.encode(), stamp + body, hashlib.sha256).hexdigest()
 
 
+@on_sqlite
 async def test_a_signature_of_grafana_is_asked_for(bench: AlertBench) -> None:
     async def send(signed: str, name: str = "signed", **headers: str) -> int:
         all_headers = {"X-Grafana-Alerting-Signature": signed, **headers}
@@ -93,16 +100,19 @@ async def test_a_signature_of_grafana_is_asked_for(bench: AlertBench) -> None:
     assert await send(signature(BODY, at=old), "stamped", **stamp) == 401
 
 
+@on_sqlite
 async def test_put_is_taken_like_post(bench: AlertBench) -> None:
     assert (await bench.post(BODY, source="grafana", method="PUT")).status_code == 200
 
 
+@on_sqlite
 async def test_an_unknown_source_is_not_found(bench: AlertBench) -> None:
     answer = await bench.post(BODY, source="nagios")
     assert answer.status_code == 404
     assert answer.json()["detail"] == "There is no source of alerts 'nagios'."
 
 
+@on_sqlite
 async def test_what_is_no_body_of_alerts_is_refused_with_a_sentence(bench: AlertBench) -> None:
     answer = await bench.post(b'{"ruleId": 7}')
     assert answer.status_code == 400
@@ -111,6 +121,7 @@ async def test_what_is_no_body_of_alerts_is_refused_with_a_sentence(bench: Alert
     assert bench.source().malformed_count == 1
 
 
+@on_sqlite
 async def test_a_body_that_is_too_large_is_not_read_to_its_end(bench: AlertBench) -> None:
     sent = 0
 
@@ -133,11 +144,13 @@ async def test_a_body_that_is_too_large_is_not_read_to_its_end(bench: AlertBench
     assert bench.source().too_large_count == 2
 
 
+@on_sqlite
 async def test_a_body_as_large_as_allowed_is_taken(bench: AlertBench) -> None:
     body = a_body(an_alert())
     assert (await bench.post(body + b" " * (LARGEST_BODY - len(body)))).status_code == 200
 
 
+@on_sqlite
 async def test_a_locked_store_is_answered_503_and_the_next_try_counts_it(
     tmp_path: Path, store: Store, clock: FakeClock
 ) -> None:
@@ -158,6 +171,7 @@ async def test_a_locked_store_is_answered_503_and_the_next_try_counts_it(
     hasty.close()
 
 
+@on_sqlite
 async def test_the_service_has_the_intake_before_its_api_and_redirects_nobody(
     store: Store, clock: FakeClock
 ) -> None:
@@ -188,6 +202,7 @@ HOSTILE = (
 )
 
 
+@on_sqlite
 async def test_no_label_becomes_markup_a_header_a_template_or_a_metric(
     store: Store, clock: FakeClock
 ) -> None:
@@ -225,6 +240,44 @@ async def test_no_label_becomes_markup_a_header_a_template_or_a_metric(
         assert "49" not in letter.subject
 
 
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(
+        ["", "firing", "resolved", "2026-03-03T09:00:00Z", "\0", "\ud800", "é" * 3000]
+    )
+    | st.text(max_size=8),
+    lambda each: (
+        st.lists(each, max_size=3) | st.dictionaries(st.text(max_size=4), each, max_size=3)
+    ),
+    max_leaves=6,
+)
+FIELDS = ("status", "labels", "annotations", "startsAt", "endsAt", "fingerprint", "generatorURL")
+LABELS = ("alertname", "severity", "site", "client", "instance", "datasource_uid", "rulename")
+ODD_LABELS = st.dictionaries(st.sampled_from(LABELS) | st.text(max_size=4), ODD, max_size=5)
+ODD_ALERT = ODD | st.fixed_dictionaries(
+    {"labels": ODD_LABELS}, optional={name: ODD for name in FIELDS if name != "labels"}
+)
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+@given(st.lists(ODD_ALERT, max_size=3), ODD, ODD)
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_no_body_whatever_is_answered_with_a_fault_of_ours(
+    bench: AlertBench, alerts: list[Any], status: Any, truncated: Any
+) -> None:
+    body = {"alerts": alerts, "status": status, "truncatedAlerts": truncated, "receiver": status}
+    answer = asyncio.run(bench.post(json.dumps(body).encode()))
+    assert answer.status_code in {200, 400}, answer.text
+
+
+@on_sqlite
 async def test_a_client_sees_no_internal_ticket_by_its_token(
     store: Store, clock: FakeClock
 ) -> None:

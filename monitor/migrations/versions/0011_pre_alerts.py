@@ -35,7 +35,7 @@ def upgrade() -> None:
     op.create_table(
         "alert_source",
         sa.Column("name", sa.String(), nullable=False),
-        *(sa.Column(name, sa.Integer(), nullable=False) for name in COUNTS),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in COUNTS),
         sa.Column("added_at", INSTANT, nullable=False),
         sa.Column("removed_at", INSTANT, nullable=True),
         sa.Column("watchdog_at", INSTANT, nullable=True),
