@@ -206,6 +206,7 @@ def service(upper: int) -> list[Json]:
                         "Value #D": "Read in",
                     },
                     hidden=["Value #A"],
+                    order=["version", "revision", "Value #C", "Value #B", "Value #D"],
                 ),
             ],
             overrides=[
