@@ -106,6 +106,20 @@ class ServiceFigures:
     runs: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
 
 
+class LastLoad:
+    """Whether the last load of the configuration worked; a role hears it from its supervisor.
+
+    A role that runs was started with one that did.
+    """
+
+    def __init__(self) -> None:
+        self.is_good = True
+
+    def refuse(self) -> None:
+        """Take note that a later configuration was refused and the old one goes on."""
+        self.is_good = False
+
+
 def monitor_metrics(incidents: IncidentFigures, probers: ProberFigures) -> Iterator[Metric]:
     """Yield how long incidents took, how long answers took, and how the schedulers run."""
     yield _durations(incidents)

@@ -17,6 +17,7 @@ from monitor.logs import set_up_logs
 from monitor.notify_socket import NotifySocket
 from monitor.pulse import Pulse
 from monitor.service import Beat, Role, prepare_store
+from monitor.service_metrics import LastLoad
 from monitor.settings import Settings
 from monitor.settings.load import load
 from monitor.supervisor import ROLES, Launch, Supervisor
@@ -26,6 +27,9 @@ from tickets.errors import Misconfigured, Unavailable
 from tickets.store import Store
 
 log = structlog.get_logger()
+
+REFUSED = b"R"
+"""What a supervisor tells its roles when a reload was refused."""
 
 
 def stop_on_signals(stop: asyncio.Event) -> list[int]:
@@ -42,12 +46,18 @@ def stop_on_signals(stop: asyncio.Event) -> list[int]:
     return came
 
 
-def stop_with_supervisor(stop: asyncio.Event) -> None:
-    """Set ``stop`` when standard input ends: the supervisor that held it open is gone."""
+def heed_supervisor(stop: asyncio.Event, last_load: LastLoad) -> None:
+    """Listen to standard input: it ends when the supervisor that held it open is gone.
+
+    Then ``stop`` is set. Until then it may tell that a new configuration was refused.
+    """
     loop = asyncio.get_running_loop()
 
     def read() -> None:
-        if not os.read(sys.stdin.fileno(), 1024):
+        heard = os.read(sys.stdin.fileno(), 1024)
+        if REFUSED in heard:
+            last_load.refuse()
+        if not heard:
             loop.remove_reader(sys.stdin.fileno())
             log.warning("supervisor.gone")
             stop.set()
@@ -88,8 +98,17 @@ def run(
         work = _supervise(supervisor, read, location=location, clock=clock, watchdog=watchdog)
         return asyncio.run(work)
     beat = partial(watchdog.note, role) if pulse is None else Pulse(pulse).beat
-    part = _make_role(role, settings, location=location, holder=holder, clock=clock, beat=beat)
-    return asyncio.run(_run_role(part, None if supervised else watchdog))
+    last_load = LastLoad()
+    part = _make_role(
+        role,
+        settings,
+        location=location,
+        holder=holder,
+        clock=clock,
+        beat=beat,
+        last_load=last_load,
+    )
+    return asyncio.run(_run_role(part, None if supervised else watchdog, last_load))
 
 
 def _make_role(
@@ -100,6 +119,7 @@ def _make_role(
     holder: str | None,
     clock: Clock,
     beat: Beat,
+    last_load: LastLoad,
 ) -> Role:
     """Build one role; each is imported only in the process that runs it."""
     holder = holder or secrets.token_hex(8)
@@ -113,7 +133,9 @@ def _make_role(
         case "desk":
             from monitor.roles.desk import DeskRole
 
-            return DeskRole(settings=settings, holder=holder, clock=clock, beat=beat)
+            return DeskRole(
+                settings=settings, holder=holder, clock=clock, beat=beat, last_load=last_load
+            )
         case _:
             from monitor.roles.delivery import DeliveryRole
 
@@ -155,6 +177,7 @@ async def _supervise(
             except (Misconfigured, Unavailable) as error:
                 # The old configuration goes on: a slip of the pen must not stop the watch.
                 log.warning("supervisor.reload_refused", fault=str(error))
+                supervisor.tell(REFUSED)
                 continue
             watchdog.reloading()
             await supervisor.restart()
@@ -170,13 +193,13 @@ async def _supervise(
     return 128 + came[0] if came else 0
 
 
-async def _run_role(part: Role, watchdog: Watchdog | None) -> int:
+async def _run_role(part: Role, watchdog: Watchdog | None, last_load: LastLoad) -> int:
     """Run one role; with ``watchdog`` nobody supervises it and it reports by itself."""
     stop = asyncio.Event()
     came = stop_on_signals(stop)
     beside: list[asyncio.Task[None]] = []
     if watchdog is None:
-        stop_with_supervisor(stop)
+        heed_supervisor(stop, last_load)
     else:
         works = (watchdog.run(), _tell_stop(stop, watchdog))
         beside = [asyncio.create_task(work) for work in works]

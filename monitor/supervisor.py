@@ -85,6 +85,7 @@ class Supervisor:
         self._stderr = stderr
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
+        self._told = b""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run the roles until ``stop`` is set."""
@@ -105,6 +106,7 @@ class Supervisor:
             started = self._clock.monotonic()
             child = await self._start(role)
             self._children[role] = child
+            _say(child, self._told)
             log.info("supervisor.role_started", role=role, pid=child.pid)
             if self._stopping.is_set():
                 # The stop came while the child was being started and has not seen it.
@@ -140,8 +142,15 @@ class Supervisor:
             role: child.pid for role, child in self._children.items() if child.returncode is None
         }
 
+    def tell(self, word: bytes) -> None:
+        """Tell every role a word, those that are started later too, until the next ``restart``."""
+        self._told = word
+        for child in self._children.values():
+            _say(child, word)
+
     async def restart(self) -> None:
         """Stop each role in order; it is started again at once, with the settings as they are."""
+        self._told = b""
         for role in self._roles:
             await self._stop_child(role)
 
@@ -158,6 +167,11 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
             await child.wait()
+
+
+def _say(child: asyncio.subprocess.Process, word: bytes) -> None:
+    if word and child.stdin is not None and not child.stdin.is_closing():
+        child.stdin.write(word)
 
 
 async def _until_first(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
@@ -24,7 +24,7 @@ from monitor.http_metrics import CountRequests, Requests
 from monitor.metrics import KEPT_SECONDS, MetricsPage
 from monitor.queries import readiness
 from monitor.rules.site import Network
-from monitor.service_metrics import ServiceFigures
+from monitor.service_metrics import LastLoad, ServiceFigures
 from monitor.store_watch import StoreWatch
 from tickets.api.app import ApiContext, api_mount
 from tickets.calendars import ends_soon
@@ -52,6 +52,7 @@ class Web:
     policy: Policy
     clock: Clock
     service: ServiceFigures
+    last_load: LastLoad = field(default_factory=LastLoad)
     metrics_kept: timedelta = timedelta(seconds=KEPT_SECONDS)
     alert_sources: Sequence[AlertSource] = ()
 
@@ -63,7 +64,7 @@ def create_app(web: Web) -> Starlette:
         web.store,
         web.clock,
         policy=lambda: web.policy,
-        service=lambda: web.service,
+        service=lambda: replace(web.service, is_reload_good=web.last_load.is_good),
         requests=requests,
         kept=web.metrics_kept,
     )
@@ -80,6 +81,8 @@ def create_app(web: Web) -> Starlette:
         except Unavailable as error:
             reasons, warnings = [str(error)], []
         is_ready = not reasons
+        if not web.last_load.is_good:
+            warnings.append("the last configuration was refused; the one before is in force")
         last = ends_soon(web.policy, web.clock.now())
         if last is not None:
             warnings.append(f"holidays are known until {last} only")

@@ -148,7 +148,7 @@ def _write_config(
             "mail_from": "support@agency.example",
         },
         "store": {"url": f"sqlite:///{folder / 'fettle.db'}"},
-        "web": {"listen": f"127.0.0.1:{desk_port}"},
+        "web": {"listen": f"127.0.0.1:{desk_port}", "metrics_interval": "2s"},
         "probing": {
             "interval": "5s",
             "timeout": "4s",

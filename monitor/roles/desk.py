@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
 from platform import python_version
@@ -12,7 +12,7 @@ from monitor.alerts.source import list_sources
 from monitor.jobs import Jobs
 from monitor.roles.delivery import delivery_parts
 from monitor.service import Beat, beat_until, build_policy, give_none, run_together
-from monitor.service_metrics import ServiceFigures
+from monitor.service_metrics import LastLoad, ServiceFigures
 from monitor.settings import Settings
 from monitor.web import Web, create_app, serve
 from tickets.clock import Clock
@@ -27,6 +27,7 @@ class DeskRole:
     holder: str
     clock: Clock
     beat: Beat = give_none
+    last_load: LastLoad = field(default_factory=LastLoad)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve, deliver and sweep until ``stop`` is set."""
@@ -47,6 +48,7 @@ class DeskRole:
                 policy=policy,
                 clock=clock,
                 service=service,
+                last_load=self.last_load,
                 metrics_kept=settings.web.metrics_interval - timedelta(seconds=1),
                 alert_sources=list_sources(settings),
             )

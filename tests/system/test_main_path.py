@@ -191,11 +191,14 @@ def test_a_reload_takes_a_good_configuration_and_keeps_the_old_one_when_it_has_a
     service.process.send_signal(1)
     eventually(lambda: event(service, "supervisor.reload_refused"), what="the refusal")
     assert service.is_ready()
+    was_good = "fettle_config_last_reload_successful"
+    eventually(lambda: service.metric(was_good) == 0, what="the refusal in the metrics")
     service.config.write_text(text.replace("slug: booking", "slug: rooms"))
     service.process.send_signal(1)
     eventually(lambda: event(service, "supervisor.reloaded"), what="the reload")
     service.wait_until_ready()
     eventually(lambda: probe_success(service, "rooms") == 1, what="the new site")
+    assert service.metric(was_good) == 1
 
 
 def event(service: Service, name: str) -> list[dict[str, Any]]:
