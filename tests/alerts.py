@@ -15,8 +15,8 @@ from starlette.applications import Starlette
 from monitor.alert_tables import AlertIncidentRow, AlertRow, AlertSourceRow
 from monitor.alerts.door import AlertContext, alert_routes
 from monitor.alerts.source import AlertSource
-from monitor.rules.alert import fingerprint_of
 from monitor.rules.episode import AlertState
+from monitor.rules.label import fingerprint_of
 from monitor.settings.alerts import AlertSourceKind
 from tests.builders import ANNA, a_policy
 from tests.clocks import FakeClock

@@ -9,7 +9,8 @@ from datetime import datetime
 from monitor.alert_tables import AlertRow
 from monitor.alerts.places import Place, Places
 from monitor.alerts.source import AlertSource
-from monitor.rules.alert import DATASOURCE_ALERTS, OUR_DOUBLES, TEST, Alert, urgency_of
+from monitor.rules.alert import Alert
+from monitor.rules.label import DATASOURCE_ALERTS, OUR_DOUBLES, TEST, urgency_of
 from monitor.settings.alerts import AlertSourceKind
 from tickets.rules.ticket import Priority
 

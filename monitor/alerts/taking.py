@@ -20,7 +20,8 @@ from monitor.alerts.incidents import AlertIncidents
 from monitor.alerts.places import Places
 from monitor.alerts.source import AlertSource
 from monitor.alerts.watchdog import hear_watchdog
-from monitor.rules.alert import WATCHDOG, Alert, AlertBody, AlertStatus
+from monitor.rules.alert import Alert, AlertBody, AlertStatus
+from monitor.rules.label import WATCHDOG
 from tickets.policy import Policy
 
 MOST_RECEIVERS = 20

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from types import MappingProxyType
 from typing import cast
+
+from monitor.rules.label import DATASOURCE_ALERTS, fingerprint_of
 
 MOST_ALERTS = 10_000
 """Most alerts of one body."""
@@ -30,35 +31,12 @@ LONGEST_FINGERPRINT = 100
 AHEAD = timedelta(hours=1)
 """How far in the future an alert may begin, for the sender's clock may be fast; see ``_start``."""
 
-WATCHDOG = "Watchdog"
-TEST = "TestAlert"
-DATASOURCE_ALERTS = frozenset({"DatasourceNoData", "DatasourceError"})
-"""What Grafana calls alerts about its own data sources; their rule stands in ``rulename``."""
-
-OUR_DOUBLES = frozenset(
-    {
-        "SiteDown",
-        "SiteSlow",
-        "CertificateEndsSoon",
-        "CertificateEndsVerySoon",
-        "PromiseAtRisk",
-        "PromiseOverdue",
-        "FettleBlind",
-        "FettleOutboxStuck",
-        "FettleMailsDead",
-        "FettleAlertPathSilent",
-    }
-)
-"""Our own rules that say again what Fettle tells by itself (see ``dashboards/rules``)."""
-
 _LINKS = ("generatorURL", "dashboardURL", "panelURL", "silenceURL")
 _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _GO_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)? ([+-][0-9]{4})"
 )
-_LONE = re.compile("[\ud800-\udfff]")
-_OFFSET, _PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, 0xFFFFFFFFFFFFFFFF
 
 Clean = Callable[[str], str]
 """Makes text safe to store and to show."""
@@ -204,32 +182,6 @@ def read_list(content: bytes, *, clean: Clean, now: datetime) -> tuple[Listed, .
             )
         )
     return tuple(found)
-
-
-def fingerprint_of(labels: Mapping[str, str]) -> str:
-    """Return Alertmanager's fingerprint of a set of labels: 64-bit FNV-1a in 16 hex digits."""
-    octets = bytearray()
-    for name in sorted(labels):
-        for part in (name, labels[name]):
-            octets += _LONE.sub("\N{REPLACEMENT CHARACTER}", part).encode() + b"\xff"
-    digest = _OFFSET
-    for octet in octets:
-        digest = (digest ^ octet) * _PRIME & _MASK
-    return f"{digest:016x}"
-
-
-_URGENCY = MappingProxyType(
-    {
-        **dict.fromkeys(("critical", "crit", "page", "emergency", "fatal", "disaster"), "critical"),
-        **dict.fromkeys(("low", "info", "information", "informational", "none"), "low"),
-        **dict.fromkeys(("notice", "debug"), "low"),
-    }
-)
-
-
-def urgency_of(labels: Mapping[str, str]) -> str:
-    """Return the priority that the label ``severity`` means: critical, low, or else normal."""
-    return _URGENCY.get(labels.get("severity", "").strip().lower(), "normal")
 
 
 def _json(content: bytes) -> object:

@@ -16,12 +16,11 @@ from monitor.rules.alert import (
     AlertStatus,
     NoAlertBody,
     TooManyAlerts,
-    fingerprint_of,
     read_alerts,
     read_list,
-    urgency_of,
 )
 from monitor.rules.episode import AlertState, Step, step_of
+from monitor.rules.label import fingerprint_of, urgency_of
 from tickets.rules.plain_text import several_lines
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
