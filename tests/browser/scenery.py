@@ -378,7 +378,13 @@ def _outages(tx: Session, policy: Policy) -> None:
     for message, (outcome, answer, reason) in zip(duty, endings, strict=True):
         assert message.id is not None
         outbox.settle(
-            tx, message.id, outcome=outcome, answer=answer, now=at(9, 5, 34), reason=reason
+            tx,
+            message.id,
+            outcome=outcome,
+            answer=answer,
+            now=at(9, 5, 34),
+            reason=reason,
+            is_address_refused=outcome is DeliveryOutcome.REFUSED,
         )
     new = _new(
         "wren",
