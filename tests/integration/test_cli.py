@@ -468,6 +468,8 @@ def test_a_ticket_goes_its_way_on_the_command_line(
     assert staffed("tickets", "reply", "1001", "--text", "We have found it.").code == 0
     noted = staffed("tickets", "note", "T-1001", stdin="The host\nsays 14:00.\n")
     assert "Nobody is told by mail." in noted.out
+    revoked = staffed("tickets", "revoke-links", "T-1001")
+    assert "Sam Reed revoked the client's links" in revoked.out
     resolved = staffed(
         "tickets", "resolve", "T-1001", "--cause", "Disk full", "--done", "Logs removed", "--json"
     )
@@ -482,7 +484,16 @@ def test_a_ticket_goes_its_way_on_the_command_line(
     assert page.ticket.status is Status.CLOSED
     assert [(entry.action.value, entry.actor) for entry in page.entries[1:]] == [
         (action, "Sam Reed")
-        for action in ("acknowledge", "reply", "note", "resolve", "reopen", "resolve", "close")
+        for action in (
+            "acknowledge",
+            "reply",
+            "note",
+            "revoke_links",
+            "resolve",
+            "reopen",
+            "resolve",
+            "close",
+        )
     ]
     assert "No ticket is open" in staffed("tickets", "list").out
     assert "closed: fixed" in staffed("tickets", "list", "--all").out
