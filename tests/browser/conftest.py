@@ -19,7 +19,7 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.service_metrics import ServiceFigures
@@ -67,6 +67,7 @@ def chromium_path() -> Path:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium(chromium_path: Path) -> AsyncIterator[Browser]:
     """The browser, started once."""
+    expect.set_options(timeout=WAIT)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
         yield browser
