@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from tickets.rules.colour import readable_on
@@ -126,7 +127,7 @@ def words_of(notice: Notice, audience: Audience, facts: Mapping[str, object]) ->
             is_passage = name in _PASSAGES
             words[name] = Passage(several_lines(value)) if is_passage else one_line(value)
         else:
-            words[name] = value
+            words[name] = _cleaned(value)
     if "duration_seconds" in facts:
         words["duration"] = format_duration(
             timedelta(seconds=float(str(facts["duration_seconds"])))
@@ -144,6 +145,17 @@ def words_of(notice: Notice, audience: Audience, facts: Mapping[str, object]) ->
         "sender": one_line(str(facts.get("brand_name") or facts["agency_name"])),
         **_colours(None if is_staff else facts.get("brand_colour")),
     }
+
+
+def _cleaned(value: object) -> object:
+    """Return a fact with every text in its lists and tables on one line and harmless."""
+    if isinstance(value, str):
+        return one_line(value)
+    if isinstance(value, list):
+        return [_cleaned(item) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        return {key: _cleaned(item) for key, item in cast("dict[str, object]", value).items()}
+    return value
 
 
 def place_of(facts: Mapping[str, object]) -> str:

@@ -295,6 +295,23 @@ def test_hostile_text_stays_text(notice: Notice, audience: Audience) -> None:
         assert "\x1b" not in part
 
 
+@pytest.mark.parametrize(
+    ("notice", "name", "key"),
+    [
+        (Notice.DIGEST, "lines", "title"),
+        (Notice.STATEMENT, "sites", "name"),
+        (Notice.STATEMENT, "incidents", "words"),
+    ],
+)
+def test_hostile_text_in_a_list_stays_text(notice: Notice, name: str, key: str) -> None:
+    rows: Any = SAMPLE_FACTS[notice][name]
+    facts: dict[str, Any] = {name: [row | {key: HOSTILE + "\u202e"} for row in rows]}
+    letter = LETTERS.write(notice, Audience.CLIENT, {**SAMPLE_FACTS[notice], **facts})
+    assert HOSTILE.replace("\x1b", "\ufffd") in letter.text
+    assert "&lt;img src=http://x.test&gt;" in str(letter.html)
+    assert not set("\x1b\u202e") & set(letter.text + str(letter.html))
+
+
 def test_a_site_address_that_is_no_web_address_becomes_no_link() -> None:
     page = str(write(Notice.DOWN, site_url="javascript:alert(1)").html)
     assert 'href="javascript' not in page
