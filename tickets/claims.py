@@ -58,25 +58,25 @@ def claim(
     """
     lock_channel(tx, channel)
     is_mail = channel is Channel.MAIL
-    free = min(most, pace.per_minute - _count_last_minute(tx, now)) if is_mail else most
     window = pace.merge_within if is_mail else timedelta(0)
     claimed: list[Claimed] = []
+    free: int | None = None
     for _ in range(_MOST_ROUNDS):
-        wanted = free - len(claimed)
-        if wanted <= 0:
-            break
-        due = _due(tx, channel=channel, window=window, now=now, most=wanted)
-        if not due:
-            break
+        due = _due(tx, channel=channel, window=window, now=now, most=most - len(claimed))
+        if free is None and due:
+            free = pace.per_minute - _count_last_minute(tx, now) if is_mail else most
         for message in due:
             if message.carrier_id is not None or _has_twin(claimed, message):
                 continue
+            if free is not None and len(claimed) >= free:
+                note_brake(tx, "", until=now + _MINUTE, at=now)
+                return claimed
             if is_mail and is_held(tx, message, pace=pace, now=now):
                 continue
             claimed.append(_take(tx, message, window=window, holder=holder, now=now))
         tx.flush()
-    if is_mail and len(claimed) >= free and most > free:
-        _brake_all(tx, window=window, now=now)
+        if not due or len(claimed) >= most:
+            break
     return claimed
 
 
@@ -205,9 +205,3 @@ def _count_last_minute(tx: Session, now: datetime) -> int:
         )
     )
     return sum(tx.exec(query.where(which)).one() for which in (sent, on_their_way))
-
-
-def _brake_all(tx: Session, *, window: timedelta, now: datetime) -> None:
-    """Record that the limit of all mails holds messages back, if there are any."""
-    if _due(tx, channel=Channel.MAIL, window=window, now=now, most=1):
-        note_brake(tx, "", until=now + _MINUTE, at=now)

@@ -661,6 +661,19 @@ async def test_what_happened_meanwhile_is_one_mail_in_the_order_of_events(
     assert len(deliveries(store)) == 1
 
 
+async def test_two_senders_at_once_send_each_mail_once(store: Store, clock: FakeClock) -> None:
+    for number in range(12):
+        put(store, at=clock.now(), addresses=[f"contact{number}@harbour.test", ANNA])
+    other = Store(store.url)
+    with Postbox() as box:
+        senders = [a_delivery(each, smtp_sender(box), clock) for each in (store, other)]
+        await asyncio.gather(*(each.drain() for each in senders))
+        mails = box.wait_for(24)
+    other.close()
+    assert len({str(mail.message["Message-ID"]) for mail in mails}) == len(mails) == 24
+    assert {row.state for row in messages(store)} == {MessageState.SENT}
+
+
 # The loop
 
 
