@@ -79,8 +79,8 @@ class Policy:
     ``hours`` and ``targets`` are the agency's; ``promises`` holds those of clients that have their
     own, so ask ``hours_of`` and ``targets_of`` wherever a client is known. ``update_every`` is
     support time between words to the client on an open critical ticket. ``escalation`` says who is
-    told while a promise runs out. ``mail_domain`` is the domain of our Message-IDs, ``reply_to`` the
-    address to which clients write.
+    told while a promise runs out. ``mail_domain`` is the domain of our Message-IDs, and clients
+    write to ``reply_to``.
     """
 
     agency_name: str
