@@ -73,8 +73,9 @@ def paths() -> Iterator[str]:
 LINKED = set(paths())
 
 
-def filled(expression: str) -> str:
+def filled(expression: str, **chosen: str) -> str:
     for variable, value in CHOSEN.items():
+        value = chosen.get(variable.removeprefix("$"), value)  # noqa: PLW2901
         expression = expression.replace(variable, value)
     assert "$" not in expression
     return expression
@@ -209,20 +210,46 @@ def test_boards_are_asked_for_all_that_they_show() -> None:
     assert set(build()) == {f"{name}.json" for name in BY_BOARD}
 
 
+def numbers_of(prometheus: Prometheus, expression: str, *, is_now: bool) -> list[float]:
+    """Return every value that an expression has now, or had in the last ten seconds."""
+    if is_now:
+        return [float(series["value"][1]) for series in prometheus.query(expression)]
+    now = datetime.now(UTC).timestamp()
+    answer = prometheus.get(
+        "query_range", query=expression, start=str(now - 10), end=str(now), step="1s"
+    )
+    return [float(at[1]) for series in answer["result"] for at in series["values"]]
+
+
 @pytest.mark.parametrize("asked", EXPRESSIONS)
 def test_an_expression_has_data(seeded: Seeded, asked: Asked) -> None:
     expression = filled(asked.expression)
-    if asked.is_now:
-        found = seeded.prometheus.query(expression)
-        numbers = [float(series["value"][1]) for series in found]
-    else:
-        now = datetime.now(UTC).timestamp()
-        answer = seeded.prometheus.get(
-            "query_range", query=expression, start=str(now - 10), end=str(now), step="1s"
-        )
-        numbers = [float(at[1]) for series in answer["result"] for at in series["values"]]
+    numbers = numbers_of(seeded.prometheus, expression, is_now=asked.is_now)
     assert numbers, f"no data: {expression}"
     assert not all(map(isnan, numbers)), f"nothing but NaN: {expression}"
+
+
+def test_one_site_alone_has_all_of_its_board(seeded: Seeded) -> None:
+    board = [asked for asked in BY_BOARD["site"] if not asked.where.startswith("annotation")]
+    empty = [
+        asked.where
+        for asked in board
+        for text in [filled(asked.expression, client="harbour", site="booking")]
+        if not numbers_of(seeded.prometheus, text, is_now=asked.is_now)
+    ]
+    assert empty == []
+
+
+def test_every_rule_is_evaluated_and_the_seeded_ones_fire(seeded: Seeded) -> None:
+    groups = seeded.prometheus.get("rules")["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert [rule["name"] for rule in rules if rule["health"] != "ok" or rule.get("lastError")] == []
+    states = {rule["name"]: rule["state"] for rule in rules if rule["type"] == "alerting"}
+    assert states["Watchdog"] == "firing"
+    assert states["PromiseOverdue"] == "firing", "a normal ticket is past its deadline"
+    assert states["FettleMailsDead"] == "pending", "five minutes have not gone by"
+    well = {"FettleDown", "FettleTickLate", "FettleBlind", "FettleConfigurationRefused"}
+    assert {states[name] for name in well} == {"inactive"}
 
 
 @pytest.mark.parametrize("path", sorted(LINKED))
