@@ -83,13 +83,19 @@ class Stack:
 
     def is_well(self, name: str, *words: str) -> bool:
         """Ask what the compose file asks; ``words`` stand for the program where that differs."""
-        process = self.processes[name]
-        log = (self.folder / f"{name}.log").read_text(errors="replace")
-        assert process.poll() is None, log
         _, program, *rest = SERVICES[name]["healthcheck"]["test"]
         command = [*(words or [program]), *map(self.here, rest)]
         asked = subprocess.run(command, env=self.environ(name), capture_output=True, check=False)
         return asked.returncode == 0
+
+    def answers(self, name: str, path: str) -> bool:
+        """Tell whether a page answers well; fails when the process has ended."""
+        log = (self.folder / f"{name}.log").read_text(errors="replace")
+        assert self.processes[name].poll() is None, log
+        try:
+            return httpx.get(self.url(name) + path).status_code == 200
+        except httpx.TransportError:
+            return False
 
     def stop(self) -> None:
         for process in self.processes.values():
@@ -123,10 +129,10 @@ def test_they_find_each_other_and_an_alert_becomes_known(stack: Stack) -> None:
         ("prometheus", real("prometheus"), listen[1]),
     ):
         stack.start(name, *words)
-    eventually(lambda: stack.is_well("fettle", *fettle), within=180, what="Fettle to be well")
-    eventually(
-        lambda: stack.is_well("alertmanager", real("amtool")), what="Alertmanager to be well"
-    )
+    eventually(lambda: stack.answers("fettle", "/-/ready"), within=180, what="Fettle")
+    eventually(lambda: stack.answers("alertmanager", "/-/ready"), what="Alertmanager")
+    assert stack.is_well("fettle", *fettle)
+    assert stack.is_well("alertmanager", real("amtool"))
 
     def ups() -> Sequence[Any]:
         found = httpx.get(f"{stack.url('prometheus')}/api/v1/query", params={"query": "up == 1"})
