@@ -646,7 +646,7 @@ async def test_the_outbox_lists_a_notice_that_belongs_to_no_ticket(
         )
     )
     page = Page(await browser.get("/outbox"))
-    assert "Blind for staff" in page.text
+    assert "Blind no. 1, for staff" in page.text
     assert "/tickets/None" not in str(page.links)
 
 
