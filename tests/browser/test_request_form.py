@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from tests.browser.conftest import OpenPage, Served, axe_faults, too_wide
 from tickets.rules.ticket import Priority
-from tickets.tables import TicketRow
+from tickets.tables import MessageRow, TicketRow
 
 FORM = "/support/harbour"
 
@@ -139,6 +139,26 @@ async def test_by_keyboard_alone(open_page: OpenPage, served: Served) -> None:
     await expect(page.get_by_role("heading", level=1)).to_have_text("Your request is sent")
     ticket = await _only_ticket(served)
     assert (ticket.priority, ticket.site) == (Priority.LOW, "booking")
+
+
+async def test_a_stranger_verifies_by_a_button(open_page: OpenPage, served: Served) -> None:
+    page = await open_page(FORM, width=360)
+    await page.get_by_role("radio", name="Yes Nobody").check()
+    await _fill_in(page)
+    await page.get_by_label("Your e-mail address").fill("kim@elsewhere.test")
+    served.clock.advance(20)
+    await _send(page)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your request is sent")
+    asked = await served.store.awrite(lambda tx: tx.exec(select(MessageRow)).one())
+    await page.goto(asked.facts["action_url"])
+    assert await axe_faults(page) == []
+    await page.get_by_role("button", name="Yes, send it to Bright Agency").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Thank you: your request is with us"
+    )
+    assert await axe_faults(page) == []
+    assert await too_wide(page) == 0
+    assert (await _only_ticket(served)).requester_address == "kim@elsewhere.test"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

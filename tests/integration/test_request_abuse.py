@@ -254,6 +254,7 @@ async def test_case_07_a_refused_form_keeps_its_words_and_says_when_to_come_back
     page = Page(sent)
     assert sent.status_code == 429
     assert re.search(r"Many requests .* the next can be sent in \d+ (seconds|minutes?)", page.text)
+    assert "If it cannot wait, write to support@agency.test." in page.text
     assert page.form(FORM).fields["title"] == "The eleventh"
 
 

@@ -17,7 +17,7 @@ from tests.requesting import ANNA, FORM, STRANGER, TYPED, FormBench, receipt_pag
 from tests.tickets import opened
 from tickets.attachments import list_attachments
 from tickets.letter import Letters
-from tickets.policy import ClientPromises
+from tickets.policy import ClientPromises, SiteName
 from tickets.requests import SentRequest, take_request
 from tickets.rules.notice import Audience, Notice
 from tickets.rules.promise import CountedIn, MetBy, ResponseTarget
@@ -100,6 +100,22 @@ async def test_two_plain_questions_make_the_priority(
 ) -> None:
     await bench.send({**TYPED, **answers})
     assert bench.tickets()[0].priority is priority
+
+
+async def test_of_many_sites_one_is_chosen_from_a_list(
+    sqlite_store: Store, clock: FakeClock
+) -> None:
+    policy = branded(a_policy())
+    sites = tuple(SiteName(f"s{n}", f"Site {n}", f"https://s{n}.harbour.test/") for n in range(12))
+    harbour = replace(policy.clients["harbour"], sites=sites)
+    bench = FormBench(sqlite_store, clock, replace(policy, clients={"harbour": harbour}))
+    page = Page(await bench.browser().get(FORM))
+    assert len([one for one in page.elements if one[0] == "option"]) == 14
+    faulty = await bench.send(site="s7", title="")
+    chosen = [attributes for _, attributes in Page(faulty).elements if "selected" in attributes]
+    assert [one["value"] for one in chosen] == ["s7"]
+    await bench.send(site="s7")
+    assert bench.tickets()[0].site == "s7"
 
 
 async def test_whose_site_is_offline_need_not_say_what_kind_of_request_it_is(

@@ -118,7 +118,7 @@ async def _take_new(
     monotonic = context.clock.monotonic()
     if refusal := forms.limits.refusal(**who, now=monotonic):
         _log.warning("portal.request_throttled", client=sent.client, network=network)
-        return Trouble(status=429, problem=refusal), None
+        return Trouble(status=429, problem=f"{refusal}{_or_write(context)}"), None
     at = context.clock.now()
     try:
         receipt = await context.store.awrite(
@@ -133,6 +133,11 @@ async def _take_new(
     forms.limits.pay(**who, now=monotonic)
     _log.info("portal.request_taken", client=sent.client, ticket=reference(receipt.number))
     return None, BackgroundTask(_settle, context, receipt.request_id)
+
+
+def _or_write(context: PortalContext) -> str:
+    reply_to = context.policy.reply_to
+    return f". If it cannot wait, write to {reply_to}" if reply_to else ""
 
 
 async def _settle(context: PortalContext, request_id: int) -> None:
