@@ -75,6 +75,7 @@ class AlertIncidentRow(Row, table=True):
 class AlertRow(Row, table=True):
     """One episode of an alert: unique by source, fingerprint and start.
 
+    ``began_at`` is its start, or when it was first heard of if its sender's clock runs ahead.
     ``incident_id`` is the incident that it is part of; ``ticket_id`` the ticket of an incident that
     the monitor had opened and that it joined. Both are empty for what opened nothing. ``seen_at``
     is when its sender last said that it fires, ``missing_since`` when it was first not listed.
@@ -97,6 +98,7 @@ class AlertRow(Row, table=True):
     source: str
     fingerprint: str
     starts_at: datetime = Field(sa_type=Instant)
+    began_at: datetime = Field(sa_type=Instant)
     state: AlertState = Field(sa_type=stored_enum(AlertState, "state"))
     name: str
     labels: dict[str, Any] = Field(default_factory=dict, sa_type=Json)

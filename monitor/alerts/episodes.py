@@ -51,7 +51,7 @@ class Episodes:
         self._source = source
         self._at = at
         self._rows: dict[Episode, AlertRow] = {}
-        self._newest: dict[str, datetime] = {}
+        self._newest: dict[str, tuple[datetime, datetime]] = {}
         self._firing: dict[str, AlertRow] = {}
         self._load({alert.fingerprint for alert in alerts})
         self._load_exact({(a.fingerprint, a.starts_at) for a in alerts if a.starts_at is not None})
@@ -60,11 +60,13 @@ class Episodes:
         of = col(AlertRow.fingerprint)
         for some in in_parts(sorted(fingerprints)):
             is_ours = sa.and_(col(AlertRow.source) == self._source, of.in_(some))
-            newest = sa.select(of, sa.func.max(col(AlertRow.starts_at)))
-            for fingerprint, starts_at in self._tx.connection().execute(
+            newest = sa.select(
+                of, sa.func.max(col(AlertRow.began_at)), sa.func.max(col(AlertRow.starts_at))
+            )
+            for fingerprint, began_at, starts_at in self._tx.connection().execute(
                 newest.where(is_ours).group_by(of)
             ):
-                self._newest[fingerprint] = starts_at
+                self._newest[fingerprint] = began_at, starts_at
             firing = select(AlertRow).where(is_ours, col(AlertRow.state) == AlertState.FIRING)
             for row in self._tx.exec(firing.order_by(col(AlertRow.starts_at))).all():
                 self._rows[row.fingerprint, row.starts_at] = row
@@ -92,8 +94,7 @@ class Episodes:
         if starts_at is None:
             changes.unchanged += 1  # the end of something that never began
             return
-        newest = self._newest.get(alert.fingerprint)
-        is_past = newest is not None and newest > starts_at
+        is_past = self._is_past(alert.fingerprint, starts_at)
         row = self._rows.get((alert.fingerprint, starts_at))
         step = step_of(alert.status, known=row.state if row is not None else None, is_past=is_past)
         if row is None:
@@ -114,6 +115,18 @@ class Episodes:
             case Step.NOTHING:
                 changes.unchanged += 1
 
+    def _is_past(self, fingerprint: str, starts_at: datetime) -> bool:
+        """Tell whether a newer episode of the alert is known.
+
+        A sender whose clock runs ahead names a start in the future, which would be newer than every
+        true one for ever. So a start that is past by our clock is compared with when the others
+        began or were first heard of, and only one in the future with what they say.
+        """
+        if fingerprint not in self._newest:
+            return False
+        began_at, newest = self._newest[fingerprint]
+        return (newest if starts_at > self._at else began_at) > starts_at
+
     def revive(self, row: AlertRow, alert: Alert, changes: Changes) -> None:
         """Let an episode fire again that was thought to be over."""
         row.state, row.ended_at, row.missing_since = AlertState.FIRING, None, None
@@ -122,7 +135,7 @@ class Episodes:
 
     def end(self, row: AlertRow, state: AlertState, ended_at: datetime, changes: Changes) -> None:
         """Let an episode that fires end."""
-        row.state, row.ended_at = state, max(ended_at, row.starts_at)
+        row.state, row.ended_at = state, max(ended_at, row.began_at)
         if self._firing.get(row.fingerprint) is row:
             del self._firing[row.fingerprint]
         changes.begun.pop((row.fingerprint, row.starts_at), None)
@@ -142,23 +155,26 @@ class Episodes:
     ) -> AlertRow:
         is_resolved = alert.status is AlertStatus.RESOLVED
         state = AlertState.RESOLVED if is_resolved else AlertState.SUPERSEDED
+        began_at = min(starts_at, self._at)
         row = AlertRow(
             source=self._source,
             fingerprint=alert.fingerprint,
             starts_at=starts_at,
+            began_at=began_at,
             state=AlertState.FIRING if step is Step.BEGIN else state,
             name=alert.name,
             labels=dict(alert.labels),
             received_at=self._at,
             seen_at=self._at,
-            ended_at=None if step is Step.BEGIN else max(alert.ends_at or self._at, starts_at),
+            ended_at=None if step is Step.BEGIN else max(alert.ends_at or self._at, began_at),
         )
         if not is_past:
             # At most one alert of a fingerprint fires, so the one before it must be over.
             before = self._firing.get(alert.fingerprint)
             if before is not None:
-                self.end(before, AlertState.SUPERSEDED, starts_at, changes)
-            self._newest[alert.fingerprint] = starts_at
+                self.end(before, AlertState.SUPERSEDED, began_at, changes)
+        newest = self._newest.get(alert.fingerprint, (began_at, starts_at))
+        self._newest[alert.fingerprint] = max(newest[0], began_at), max(newest[1], starts_at)
         if step is Step.BEGIN:
             self._firing[alert.fingerprint] = row
         self._rows[alert.fingerprint, starts_at] = row

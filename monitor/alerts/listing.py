@@ -33,7 +33,7 @@ def _remove(tx: Session, source: AlertSourceRow, at: datetime) -> None:
     source.removed_at = at
     state, of = col(AlertRow.state), col(AlertRow.source)
     for row in tx.exec(select(AlertRow).where(of == source.name, state == AlertState.FIRING)).all():
-        row.state, row.ended_at = AlertState.GONE, max(at, row.starts_at)
+        row.state, row.ended_at = AlertState.GONE, max(at, row.began_at)
     tx.flush()
     still = select(AlertRow.incident_id).where(state == AlertState.FIRING)
     fires_elsewhere = {number for number in tx.exec(still).all() if number is not None}

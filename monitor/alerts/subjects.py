@@ -35,7 +35,7 @@ class Subject:
     @property
     def since(self) -> datetime:
         """When the first of them began."""
-        return min(row.starts_at for row in self.rows)
+        return min(row.began_at for row in self.rows)
 
 
 def list_subjects(

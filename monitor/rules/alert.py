@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import cast
 
@@ -27,9 +27,6 @@ LONGEST_NAME, LONGEST_LABEL, LONGEST_TEXT = 100, 500, 4000
 """Most characters kept of a name, of a label's value, and of an annotation."""
 
 LONGEST_FINGERPRINT = 100
-
-AHEAD = timedelta(hours=1)
-"""How far in the future an alert may begin, for the sender's clock may be fast; see ``_start``."""
 
 _LINKS = ("generatorURL", "dashboardURL", "panelURL", "silenceURL")
 _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
@@ -227,7 +224,7 @@ def _alert(given: object, *, place: str, usual: AlertStatus, clean: Clean, now: 
         labels=_pairs(labels, LONGEST_LABEL, clean),
         annotations=_pairs(_object(fields.get("annotations")), LONGEST_TEXT, clean),
         links={name: link for name, link in links.items() if is_link(link)},
-        starts_at=_start(fields.get("startsAt"), now),
+        starts_at=_instant(fields.get("startsAt")),
         ends_at=min(ends_at, now) if ends_at is not None else None,
     )
 
@@ -266,15 +263,6 @@ def _object(given: object) -> Mapping[str, object]:
 
 def _list(given: object) -> list[object]:
     return cast("list[object]", given) if isinstance(given, list) else []
-
-
-def _start(given: object, now: datetime) -> datetime | None:
-    """Return when an alert began; None for a time that cannot be right.
-
-    A start in the far future would be newer than every true one for ever.
-    """
-    at = _instant(given)
-    return None if at is None or at > now + AHEAD else at
 
 
 def _instant(given: object) -> datetime | None:

@@ -88,6 +88,7 @@ def _add_alerts() -> None:
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("fingerprint", sa.String(), nullable=False),
         sa.Column("starts_at", INSTANT, nullable=False),
+        sa.Column("began_at", INSTANT, nullable=False),
         sa.Column("state", state, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("labels", JSON, nullable=False),
