@@ -15,16 +15,14 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from monitor.ledger import Confirmed, IncidentPolicy, Ledger
 from monitor.rules.observation import Cause, Certificate, Observation, Phases
 from monitor.rules.site import Site
-from monitor.rules.streak import Transition
-from monitor.rules.verdict import Verdict, judge
+from monitor.rules.verdict import Verdict
 from monitor.site_rows import sync_sites
 from monitor.tables import ProberRow
 from monitor.watched import LATENESS_EDGES
 from tests.builders import a_refusal, a_site, an_observation
-from tests.sites import MAIN, observe
+from tests.sites import MAIN, observe, settle
 from tests.tickets import opened
 from tickets import outbox
 from tickets.actions import NOTHING_KNOWN, acknowledge, reopen, reply, resolve
@@ -145,21 +143,8 @@ class Past:
 
     def _settle(self, slug: str, verdict: Verdict, *, since: datetime) -> None:
         site = self.sites[slug]
-        observation = {
-            Verdict.DOWN: a_refusal(started_at=since),
-            Verdict.SLOW: an_observation(started_at=since, duration=4.2),
-            Verdict.UP: an_observation(started_at=since),
-        }[verdict]
-        at = since + timedelta(seconds=40)
-        change = Confirmed(
-            site=site,
-            client_name=CLIENTS[site.client],
-            transition=Transition(before=None, after=verdict, since=since, confirmed_at=at),
-            observation=observation,
-            judgement=judge(observation, slow_after=site.slow_after),
-        )
-        ledger = Ledger(policy=self.policy, incidents=IncidentPolicy(), location=MAIN)
-        self.store.write(lambda tx: ledger.record(tx, change, at=at))
+        name = CLIENTS[site.client]
+        settle(self.store, site, verdict, since=since, client_name=name, policy=self.policy)
 
     def _raise_tickets(self) -> None:
         """Open a ticket of each priority in each state; one of each was answered in time."""

@@ -64,6 +64,7 @@ def settle(
     verdict: Verdict,
     *,
     since: datetime,
+    client_name: str = "Harbour Inns",
     location: str = MAIN,
     policy: Policy = POLICY,
 ) -> None:
@@ -76,7 +77,7 @@ def settle(
     at = since + timedelta(seconds=40)
     change = Confirmed(
         site=site,
-        client_name="Harbour Inns",
+        client_name=client_name,
         transition=Transition(before=None, after=verdict, since=since, confirmed_at=at),
         observation=observation,
         judgement=judge(observation, slow_after=site.slow_after),

@@ -14,13 +14,12 @@ from sqlmodel import Session, col, select
 from tickets import links, outbox
 from tickets.history import Actor
 from tickets.outbox import Recipient
-from tickets.policy import ClientProfile, Policy
+from tickets.policy import Policy
 from tickets.promises import support_facts
 from tickets.rules.hours import OutOfReach
 from tickets.rules.message import Channel
 from tickets.rules.notice import NOTICES_FOR_HOURS, Audience, Notice
 from tickets.rules.pseudonym import is_pseudonym
-from tickets.rules.status_access import StatusAccess
 from tickets.rules.ticket import MACHINE_SOURCES, Priority, reference
 from tickets.tables import StaffRow, TicketRow, WatcherRow
 
@@ -188,13 +187,6 @@ def client_facts(policy: Policy, client: str) -> dict[str, Any]:
     return {
         "brand_name": profile.branding.name,
         "brand_colour": profile.branding.colour,
-        "status_url": _status_url(policy, client, profile),
-        "support_url": f"{policy.base_url}/support/{client}",
+        "status_url": policy.status_url(client),
+        "support_url": policy.support_url(client),
     }
-
-
-def _status_url(policy: Policy, client: str, profile: ClientProfile) -> str | None:
-    if profile.status_access is StatusAccess.OFF:
-        return None
-    key = "" if profile.status_key is None else f"?key={profile.status_key}"
-    return f"{policy.base_url}/status/{client}{key}"

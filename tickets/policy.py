@@ -119,6 +119,11 @@ class Policy:
         own = self.promises.get(client)
         return self.targets if own is None else own.targets
 
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach our pages by https."""
+        return self.base_url.lower().startswith("https:")
+
     def support_url(self, client: str) -> str:
         """Return the address of the request form of the client with slug ``client``."""
         return f"{self.base_url}/support/{client}"

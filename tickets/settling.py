@@ -156,7 +156,7 @@ def _ask(tx: Session, policy: Policy, row: FormRequestRow, *, at: datetime) -> N
         "until": row.expires_at.isoformat(),
         **client_facts(policy, row.client),
         "action": "Verify your address",
-        "action_url": f"{policy.base_url}/support/{row.client}/verify/{token}",
+        "action_url": f"{policy.support_url(row.client)}/verify/{token}",
     }
     told = StaffNotice(
         key=f"verify:{row.id}",

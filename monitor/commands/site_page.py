@@ -15,7 +15,7 @@ from monitor.commands.ticket_documents import iso
 from monitor.store_watch import StoreWatch
 from tickets.errors import NotFound
 from tickets.pages.charts import day_words, uptime_parts
-from tickets.pages.watch import IncidentView, SiteHistory, UptimeView
+from tickets.pages.watch import IncidentView, SiteHistory, UptimeView, uptime_document
 from tickets.rules.words import format_duration, format_instant
 
 
@@ -91,9 +91,10 @@ def _document(history: SiteHistory, zone: ZoneInfo) -> dict[str, object]:
         "message": site.message,
         "ticket": site.open_ticket_reference,
         "maintenance": list(history.windows),
-        "uptime": {period.name: _uptime(period.uptime) for period in history.periods},
+        "uptime": {period.name: uptime_document(period.uptime) for period in history.periods},
         "days": [
-            {"date": day.on.isoformat(), **(_uptime(day.uptime) if day.uptime else {"share": None})}
+            {"date": day.on.isoformat()}
+            | ({"share": None} if day.uptime is None else uptime_document(day.uptime))
             for day in history.days
         ],
         "response": [
@@ -114,16 +115,4 @@ def _document(history: SiteHistory, zone: ZoneInfo) -> dict[str, object]:
             }
             for incident in history.incidents
         ],
-    }
-
-
-def _uptime(uptime: UptimeView) -> dict[str, object]:
-    return {
-        "share": uptime.share,
-        "up_seconds": uptime.up.total_seconds(),
-        "slow_seconds": uptime.slow.total_seconds(),
-        "down_seconds": uptime.down.total_seconds(),
-        "unknown_seconds": uptime.unknown.total_seconds(),
-        "maintenance_seconds": uptime.maintenance.total_seconds(),
-        "unwatched_seconds": uptime.unwatched.total_seconds(),
     }

@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from monitor.migrations import upgrade
+from tests.browser.conftest import FLAGS
 from tests.browser.scenery import NOW, PaintedWatch, paint, the_policy
 from tests.clocks import FakeClock
 from tickets.accounts import Credentials, PasswordHash, begin_session
@@ -33,15 +34,6 @@ from tickets.portal.context import PortalContext
 from tickets.store import Store
 
 PORT = 8977
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDTHS = {"360": 360, "720": 720, "1440": 1440}
 THEMES = ("light", "dark")
 PAGES = {

@@ -61,7 +61,7 @@ def api_app(context: ApiContext) -> ASGIApp:
     handlers = cast("dict[Any, Any]", problem_handlers())
     app = Starlette(routes=api_routes(context), exception_handlers=handlers)
     app.router.redirect_slashes = False  # it would build its address from the Host header
-    is_secure = context.policy.base_url.lower().startswith("https:")
+    is_secure = context.policy.is_secure
     return SecurityHeaders(app, is_secure=is_secure)
 
 

@@ -69,7 +69,7 @@ def desk_app(context: DeskContext) -> ASGIApp:
     app = Starlette(routes=routes, exception_handlers=handlers)
     # It would build its address from the Host header, which behind a proxy is not ours.
     app.router.redirect_slashes = False
-    return SecurityHeaders(app, is_secure=context.is_secure)
+    return SecurityHeaders(app, is_secure=context.policy.is_secure)
 
 
 async def show_static(request: Request) -> Response:

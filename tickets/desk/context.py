@@ -32,11 +32,6 @@ class DeskContext:
     watch: Watch
     version: str
 
-    @property
-    def is_secure(self) -> bool:
-        """Whether browsers reach the desk by https."""
-        return self.policy.base_url.lower().startswith("https:")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:

@@ -67,7 +67,7 @@ def give_cookie(desk: Desk, response: Response, session: NewSession) -> None:
         session.token,
         max_age=int(ABSOLUTE_LIFE.total_seconds()),
         path="/",
-        secure=desk.context.is_secure,
+        secure=desk.context.policy.is_secure,
         httponly=True,
         samesite="lax",  # strict would show a sign-in page to whoever comes from a mail
     )
@@ -78,7 +78,7 @@ def take_cookie(desk: Desk, response: Response) -> None:
     response.delete_cookie(
         _cookie_name(desk),
         path="/",
-        secure=desk.context.is_secure,
+        secure=desk.context.policy.is_secure,
         httponly=True,
         samesite="lax",
     )
@@ -126,4 +126,4 @@ def sign_in_address(request: Request) -> str:
 
 
 def _cookie_name(desk: Desk) -> str:
-    return SECURE_COOKIE if desk.context.is_secure else PLAIN_COOKIE
+    return SECURE_COOKIE if desk.context.policy.is_secure else PLAIN_COOKIE

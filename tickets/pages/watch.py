@@ -95,6 +95,19 @@ class UptimeView:
     unwatched: timedelta
 
 
+def uptime_document(uptime: UptimeView) -> dict[str, object]:
+    """Return an uptime as JSON documents have it, durations in seconds."""
+    return {
+        "share": uptime.share,
+        "up_seconds": uptime.up.total_seconds(),
+        "slow_seconds": uptime.slow.total_seconds(),
+        "down_seconds": uptime.down.total_seconds(),
+        "unknown_seconds": uptime.unknown.total_seconds(),
+        "maintenance_seconds": uptime.maintenance.total_seconds(),
+        "unwatched_seconds": uptime.unwatched.total_seconds(),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Period:
     """A stretch of time up to now, ``24 h`` or ``30 d``, and the uptime within it."""

@@ -40,7 +40,7 @@ def portal_routes(context: PortalContext) -> Sequence[BaseRoute]:
         exception_handlers=cast("dict[Any, Any]", fault_handlers(portal.fault_page)),
     )
     app.router.redirect_slashes = False
-    guarded = SecurityHeaders(app, is_secure=context.is_secure)
+    guarded = SecurityHeaders(app, is_secure=context.policy.is_secure)
     # A route leaves the path as it is, which a mount would cut; every method reaches the portal.
     firsts = dict.fromkeys(page.path.split("/")[1] for page in pages)
     return [Route(f"/{first}/{{rest:path}}", guarded) for first in firsts]

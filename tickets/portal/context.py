@@ -23,11 +23,6 @@ class PortalContext:
     watch: Watch
     version: str
 
-    @property
-    def is_secure(self) -> bool:
-        """Whether browsers reach the portal by https."""
-        return self.policy.base_url.lower().startswith("https:")
-
     def find_face(self, client: str) -> Face | None:
         """Return how the client with slug ``client`` is shown; None if there is none."""
         profile = self.policy.clients.get(client)

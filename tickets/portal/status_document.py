@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from tickets.pages.watch import UptimeView
+from tickets.pages.watch import uptime_document
 from tickets.portal.context import Face
 from tickets.portal.status_board import Board, BoardIncident, BoardSite
 
@@ -36,9 +36,9 @@ def status_document(board: Board, *, face: Face, zone: ZoneInfo) -> Mapping[str,
             "state": one.state.value,
             "since": instant(history.view.since),
             "maintenance": list(history.windows),
-            "uptime": {period.name: _uptime(period.uptime) for period in history.periods},
+            "uptime": {period.name: uptime_document(period.uptime) for period in history.periods},
             "days": [
-                {"date": day.on.isoformat(), **_uptime(day.uptime)}
+                {"date": day.on.isoformat(), **uptime_document(day.uptime)}
                 for day in history.days
                 if day.uptime is not None
             ],
@@ -56,16 +56,4 @@ def status_document(board: Board, *, face: Face, zone: ZoneInfo) -> Mapping[str,
         "sentence": board.sentence,
         "sites": [site(one) for one in board.sites],
         "incidents": [incident(one) for one in (*board.current, *board.past)],
-    }
-
-
-def _uptime(uptime: UptimeView) -> dict[str, object]:
-    return {
-        "share": uptime.share,
-        "up_seconds": uptime.up.total_seconds(),
-        "slow_seconds": uptime.slow.total_seconds(),
-        "down_seconds": uptime.down.total_seconds(),
-        "unknown_seconds": uptime.unknown.total_seconds(),
-        "maintenance_seconds": uptime.maintenance.total_seconds(),
-        "unwatched_seconds": uptime.unwatched.total_seconds(),
     }

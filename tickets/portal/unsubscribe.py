@@ -14,7 +14,7 @@ from functools import partial
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from tickets.pages.forms import FORM_TYPE, read_form
 from tickets.portal.answers import Portal
@@ -28,7 +28,7 @@ from tickets.statements import (
 from tickets.store import Session
 
 
-def unsubscribe_routes(portal: Portal) -> Sequence[BaseRoute]:
+def unsubscribe_routes(portal: Portal) -> Sequence[Route]:
     """Return the routes of both links."""
     return [
         Route("/statement/{token}", partial(show_statement, portal)),
