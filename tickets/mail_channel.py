@@ -75,7 +75,7 @@ class MailChannel:
         return 1 if is_over and in_hand == 0 else 0
 
     async def attempt(self, message: MessageRow, carried: Sequence[MessageRow] = ()) -> Attempt:
-        """Try to send ``message`` with what its mail carries; return how it ended, come what may."""
+        """Try to send ``message`` with what its mail carries; return how it ended in any case."""
         try:
             mail = await asyncio.to_thread(self._compose, message, carried)
             answer = await self._sender.send(mail)
