@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -278,6 +280,28 @@ async def test_a_request_left_behind_by_a_crash_is_opened_by_the_sweep_with_its_
     bench.clock.advance(40)
     assert await sweep(bench.store, bench.policy, now=bench.clock.now()) == 0
     assert bench.tickets()[0].opened_at == at
+
+
+async def test_while_the_store_takes_nothing_the_words_come_back_and_can_be_sent_again(
+    sqlite_store: Store, clock: FakeClock
+) -> None:
+    impatient = Store(sqlite_store.url, busy_timeout=timedelta(milliseconds=20))
+    bench = FormBench(impatient, clock)
+    path = sqlite_store.url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        sent = await bench.send()
+        other.execute("ROLLBACK")
+    page = Page(sent)
+    assert sent.status_code == 503
+    assert "has not reached us" in page.text
+    fields = page.form(FORM).fields
+    assert fields.pop("files") == ""
+    assert (fields["text"], fields["email"]) == (TYPED["text"], ANNA)
+    again = await bench.browser().post(FORM, data={**TYPED, **fields, "wait": "no"})
+    assert again.status_code == 303
+    assert len(bench.tickets()) == 1
+    impatient.close()
 
 
 async def test_what_cannot_be_settled_is_never_given_up_if_a_contact_sent_it(

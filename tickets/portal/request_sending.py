@@ -6,6 +6,7 @@ the sweep where that fails.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -93,10 +94,7 @@ async def _take(forms: RequestForms, face: Face, form: SentForm, *, network: str
         return to_receipt(face, token)
     trouble, task = await _take_new(forms, read.request, token=token, network=network)
     if trouble is not None:
-        again = Trouble(
-            status=trouble.status, problem=trouble.problem, faults=trouble.faults, stamp=kept
-        )
-        return await form_page(forms, face, form, again)
+        return await form_page(forms, face, form, replace(trouble, stamp=kept))
     return to_receipt(face, token, task)
 
 
