@@ -77,9 +77,9 @@ class Delivery:
     ``carries`` is which of its messages: each channel has a delivery of its own, so that a dead
     mail server holds up no word by another way. Several may deliver one outbox, here and in other
     processes (see ``tickets.claims``). ``pace`` limits mails; ``chance`` gives a number from 0 to 1
-    that spreads back-offs. ``store_faults`` counts transactions that the store could not take. ``holder``
-    names who runs us, one process at a time (the supervisor's run): what its last process held
-    when it died is taken over at the start.
+    that spreads back-offs. ``store_faults`` counts transactions that the store could not take.
+    ``holder`` names who runs us, one process at a time (the supervisor's run): what its last
+    process held when it died is taken over at the start.
     """
 
     def __init__(
