@@ -123,7 +123,7 @@ def reply(tx: Session, policy: Policy, visitor: Visitor, sent: Reply, *, at: dat
     for more files than a ticket holds.
     """
     text = checked_text(sent.text, field="reply")
-    ticket = get_ticket(tx, visitor.ref)
+    ticket = _locked(tx, visitor)
     if (before := tx.get(SentFormRow, (ticket.id, sent.key))) is not None:
         return Done.REPLIED if before.opened_id is None else Done.ASKED_AGAIN
     was_resolved = ticket.status is Status.RESOLVED
@@ -147,7 +147,7 @@ def solved(tx: Session, visitor: Visitor, key: str, *, at: datetime) -> Done:
 
     Raises ``Conflict`` when it was taken up again meanwhile. One that is closed stays so.
     """
-    ticket = get_ticket(tx, visitor.ref)
+    ticket = _locked(tx, visitor)
     if ticket.status is Status.CLOSED or tx.get(SentFormRow, (ticket.id, key)) is not None:
         return Done.SOLVED
     if ticket.status is not Status.RESOLVED:
@@ -193,6 +193,12 @@ def send_new_link(tx: Session, policy: Policy, token: str, *, at: datetime) -> b
     )
     recipient = Recipient(link.name, link.address, Audience.CLIENT)
     return outbox.put_notice(tx, told, recipients=[recipient], domain=policy.mail_domain, at=at)
+
+
+def _locked(tx: Session, visitor: Visitor) -> TicketRow:
+    """Return the ticket, locked for change and as it is by now: it was read before, unlocked."""
+    tx.expire_all()
+    return get_ticket(tx, visitor.ref)
 
 
 def _ask_again(

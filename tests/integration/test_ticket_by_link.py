@@ -17,7 +17,8 @@ from tests.builders import ANNA, BEN
 from tests.by_link import CARLA, OURS, PNG, SAM, LinkBench
 from tests.clocks import FakeClock
 from tests.desk import DeskBench, Page, see
-from tickets import actions, incidents, links, outbox, relations, triage
+from tests.postgresql import PostgreSQL
+from tickets import actions, by_link, incidents, links, outbox, relations, triage
 from tickets.letter import Letters
 from tickets.opening import NewTicket, open_ticket
 from tickets.policy import ClientContacts
@@ -25,7 +26,7 @@ from tickets.rules.message import DeliveryOutcome
 from tickets.rules.notice import Audience, Notice
 from tickets.rules.ticket import Action, Category, Priority, Source, Status
 from tickets.store import Store
-from tickets.tables import WatcherRow
+from tickets.tables import TicketRow, WatcherRow
 from tickets.waiting import resume_due
 
 NO_LINK = "This link does not work any more"
@@ -636,6 +637,32 @@ async def test_case_18_a_page_from_before_the_change_may_still_reply(bench: Link
     assert answer.status_code == 303
     assert bench.ticket(ref).status is Status.ACKNOWLEDGED
     assert bench.entries(ref)[-1].action is Action.RESUME
+
+
+def test_case_18_a_reply_counts_from_the_ticket_as_it_is_when_it_is_locked(
+    postgresql: PostgreSQL, clock: FakeClock
+) -> None:
+    url = postgresql.fresh_database()
+    ours, theirs = Store(url, readers=1), Store(url, readers=1)
+    bench = LinkBench(ours, clock)
+    ref = bench.outage()
+    token = bench.path(ref).rpartition("/")[2]
+    at = NOW(bench)
+
+    def write(tx: Any) -> None:
+        visitor = by_link.find_visitor(tx, bench.policy, token, now=at)
+        assert visitor is not None
+        read_before = tx.get_one(TicketRow, 1)
+        theirs.write(lambda their: actions.note(their, ref, text="Meanwhile", actor=SAM, at=at))
+        sent = by_link.Reply(key="0" * 32, text="Look")
+        by_link.reply(tx, bench.policy, visitor, sent, at=at)
+        assert read_before.version == 3
+
+    ours.write(write)
+    written = [(entry.number, entry.action) for entry in bench.entries(ref)]
+    assert written == [(1, Action.OPEN), (2, Action.NOTE), (3, Action.CLIENT_REPLY)]
+    ours.close()
+    theirs.close()
 
 
 async def test_case_20_a_form_of_another_site_does_nothing(bench: LinkBench) -> None:
