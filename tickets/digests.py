@@ -66,6 +66,7 @@ def _undigested(due: datetime) -> SelectOfScalar[TicketRow]:
     return (
         select(TicketRow)
         .where(
+            col(TicketRow.status).in_([one for one in Status if one is not Status.CLOSED]),
             col(TicketRow.opened_at) <= due.astimezone(UTC),
             col(TicketRow.priority) != Priority.CRITICAL,
             col(TicketRow.source).not_in([*MACHINE_SOURCES]),

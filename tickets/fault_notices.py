@@ -18,7 +18,8 @@ from tickets.mail_faults import find_undeliverable
 from tickets.outbox import Recipient, StaffNotice, put_notice
 from tickets.outbox_tables import BrakeRow, ChannelRow
 from tickets.policy import Policy
-from tickets.rules.message import Channel, FailureReason, MessageState
+from tickets.queries.messages import DEAD
+from tickets.rules.message import Channel, FailureReason
 from tickets.rules.notice import Notice
 from tickets.rules.ticket import Priority
 from tickets.tables import DeliveryRow, MessageRow
@@ -82,7 +83,7 @@ def _untold_dead() -> SelectOfScalar[MessageRow]:
     return (
         select(MessageRow)
         .where(
-            col(MessageRow.state) == MessageState.DEAD,
+            DEAD,
             col(MessageRow.told_at).is_(None),
             # That a fault could not be told is no fault to tell of: it would go round. And a
             # stranger may name any address in the request form.

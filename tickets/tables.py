@@ -253,6 +253,12 @@ class MessageRow(Row, table=True):
         ),
         sa.Index("ix_message_newest", "written_at"),
         sa.Index("ix_message_sent", "sent_at"),
+        sa.Index(
+            "ix_message_dead",
+            "told_at",
+            sqlite_where=sa.text("state = 'dead'"),
+            postgresql_where=sa.text("state = 'dead'"),
+        ),
         # Partial, or else SQLite takes it to find the many rows that have no carrier.
         sa.Index(
             "ix_message_carrier",

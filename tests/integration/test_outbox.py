@@ -161,6 +161,11 @@ def test_messages_given_back_untried_are_due_at_once(store: Store) -> None:
     assert (again.id, again.attempts) == (number, 0)
 
 
+def test_a_back_off_is_spread_by_a_tenth_and_never_shorter() -> None:
+    waits = [backoff(1, chance=chance) for chance in (0.0, 0.5, 1.0)]
+    assert waits == [timedelta(seconds=seconds) for seconds in (60, 63, 66)]
+
+
 def test_a_back_off_counts_from_the_first_failed_attempt() -> None:
     with pytest.raises(ValueError, match="from 1"):
         backoff(0)

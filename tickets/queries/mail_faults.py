@@ -100,7 +100,11 @@ def count_held(tx: Session) -> Mapping[HoldReason, int]:
     """Count the messages that wait though nothing about them failed, by why."""
     query = (
         sa.select(col(MessageRow.held_for), sa.func.count())
-        .where(col(MessageRow.state) == MessageState.PENDING, col(MessageRow.held_for).is_not(None))
+        .where(
+            sa.text("message.state IN ('pending', 'sending')"),  # as ix_message_due has it
+            col(MessageRow.state) == MessageState.PENDING,
+            col(MessageRow.held_for).is_not(None),
+        )
         .group_by(col(MessageRow.held_for))
     )
     return {why: count for why, count in tx.connection().execute(query).all() if why is not None}

@@ -15,6 +15,7 @@ depends_on = None
 
 INSTANT = sa.BigInteger().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
 CARRIED = sa.text("carrier_id IS NOT NULL")
+DEAD = sa.text("state = 'dead'")
 CHANNELS = ("mail", "push")
 HOLDS = ("support_hours", "limit", "undeliverable")
 REASONS = ("connect", "tls", "auth", "temporary", "permanent", "timeout")
@@ -61,6 +62,9 @@ def _add_columns() -> None:
         postgresql_where=CARRIED,
     )
     op.create_index("ix_message_sent", "message", ["sent_at"])
+    op.create_index(
+        "ix_message_dead", "message", ["told_at"], sqlite_where=DEAD, postgresql_where=DEAD
+    )
     # What died before is known by now, and what was tried may have been taken.
     op.execute("UPDATE message SET told_at = written_at WHERE state = 'dead'")
     op.execute("UPDATE message SET is_sealed = true WHERE attempts > 0 OR state = 'sending'")
