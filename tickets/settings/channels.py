@@ -82,12 +82,15 @@ class StaffChannels(Section):
 
     duty: tuple[ChannelUrl, ...] = Field(
         default=(),
-        description="Who is told at once of every new incident, and as support.escalate says: "
+        description="Who is told at once of every new incident and critical request, twice a day "
+        "of other requests, and as support.escalate says: "
         "mailto://ADDRESS, or an apprise URL for Slack, Teams, ntfy, SMS and others. Keep URLs out "
         "of the file that hold tokens: set FETTLE_STAFF_CHANNELS__DUTY__0_FILE, and so on.",
     )
     lead: tuple[ChannelUrl, ...] = Field(
-        default=(), description="Who is told as support.escalate says; written like duty."
+        default=(),
+        description="Who is told as support.escalate says, and of faults of Fettle's own; written "
+        "like duty. Name one channel that is no mail: else a dead mail server is shown, not told.",
     )
 
     def mail_addresses(self, channel: StaffChannel) -> Iterator[str]:
