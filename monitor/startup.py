@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from monitor.kept_configuration import KeptConfiguration
 from monitor.logs import set_up_logs
 from monitor.notify_socket import NotifySocket
 from monitor.pulse import Pulse
@@ -93,10 +94,17 @@ def run(
     notify = NotifySocket.from_environ(environ, pid=os.getpid())
     watchdog = Watchdog(notify, ROLES if role == "all" else (role,), clock=clock)
     if role == "all":
-        launch = Launch(config=config, location=location, listen=listen)
-        supervisor = Supervisor(ROLES, launch, clock=clock, note=watchdog.note)
-        work = _supervise(supervisor, read, location=location, clock=clock, watchdog=watchdog)
-        return asyncio.run(work)
+        with KeptConfiguration(config) as kept:
+            launch = Launch(config=kept.path, location=location, listen=listen)
+            supervisor = Supervisor(ROLES, launch, clock=clock, note=watchdog.note)
+
+            def prepare_anew() -> Settings:
+                settings = read()
+                prepare(settings, location=location, clock=clock)
+                kept.keep()
+                return settings
+
+            return asyncio.run(_supervise(supervisor, prepare_anew, watchdog=watchdog))
     beat = partial(watchdog.note, role) if pulse is None else Pulse(pulse).beat
     last_load = LastLoad()
     part = _make_role(
@@ -155,12 +163,7 @@ def prepare(settings: Settings, *, location: str, clock: Clock) -> None:
 
 
 async def _supervise(
-    supervisor: Supervisor,
-    read: Callable[[], Settings],
-    *,
-    location: str,
-    clock: Clock,
-    watchdog: Watchdog,
+    supervisor: Supervisor, prepare_anew: Callable[[], Settings], *, watchdog: Watchdog
 ) -> int:
     stop = asyncio.Event()
     came = stop_on_signals(stop)
@@ -172,8 +175,7 @@ async def _supervise(
             await reload.wait()
             reload.clear()
             try:
-                settings = read()
-                await asyncio.to_thread(prepare, settings, location=location, clock=clock)
+                settings = await asyncio.to_thread(prepare_anew)
             except (Misconfigured, Unavailable) as error:
                 # The old configuration goes on: a slip of the pen must not stop the watch.
                 log.warning("supervisor.reload_refused", fault=str(error))
