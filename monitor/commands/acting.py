@@ -12,6 +12,7 @@ from monitor.commands.ticket_documents import page_document
 from monitor.service import build_policy
 from tickets import accounts
 from tickets.accounts import Staff
+from tickets.attachments import AttachmentView, list_attachments
 from tickets.desk.phrases import DEEDS
 from tickets.errors import Refused
 from tickets.history import Actor
@@ -40,18 +41,19 @@ def act(surroundings: Surroundings, arguments: Namespace, deed: Deed) -> int:
     at = surroundings.clock.now()
     wanted = arguments.staff or surroundings.environ.get(STAFF_VARIABLE)
 
-    def work(tx: Session) -> tuple[TicketPage, WorkView]:
+    def work(tx: Session) -> tuple[TicketPage, WorkView, Sequence[AttachmentView]]:
         actor = choose_actor(accounts.list_staff(tx), wanted)
         ticket = deed(tx, policy, actor, at)
         assert ticket.id is not None
         page = get_ticket_page(tx, reference(ticket.id))
-        return page, list_work(tx, ticket.id, today=at.astimezone(policy.zone).date())
+        today = at.astimezone(policy.zone).date()
+        return page, list_work(tx, ticket.id, today=today), list_attachments(tx, ticket.id)
 
     with open_store(settings) as store:
-        page, belongs = attempt(store, work, at=at)
+        page, belongs, files = attempt(store, work, at=at)
     if arguments.json:
         surroundings.screen.document(
-            page_document(page, belongs, policy.hours_of(page.ticket.client), now=at)
+            page_document(page, belongs, policy.hours_of(page.ticket.client), files=files, now=at)
         )
     else:
         _tell(surroundings.screen, page, policy)

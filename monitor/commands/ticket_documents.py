@@ -5,9 +5,11 @@ Instants are ISO 8601 with the offset of the agency's zone.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from tickets.attachments import AttachmentView
 from tickets.queries.views import MessageView, TicketPage, TicketView
 from tickets.rules.hours import SupportHours
 from tickets.rules.ticket import Status
@@ -57,7 +59,12 @@ def ticket_document(ticket: TicketView, hours: SupportHours, *, now: datetime) -
 
 
 def page_document(
-    page: TicketPage, work: WorkView, hours: SupportHours, *, now: datetime
+    page: TicketPage,
+    work: WorkView,
+    hours: SupportHours,
+    *,
+    files: Sequence[AttachmentView],
+    now: datetime,
 ) -> dict[str, object]:
     """Return a ticket with all that belongs to it in JSON's types."""
     zone = hours.zone
@@ -74,6 +81,15 @@ def page_document(
                 "is_visible": entry.is_visible,
             }
             for entry in page.entries
+        ],
+        "files": [
+            {
+                "entry": file.entry_number,
+                "name": file.name,
+                "media_type": file.media_type,
+                "size_bytes": file.size_bytes,
+            }
+            for file in files
         ],
         "links": [
             {"reference": one.reference, "kind": one.kind.value, "is_survivor": one.is_survivor}

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.commands.marks import mark
 from monitor.commands.screen import Piece, Screen, Tone, Toned
+from tickets.attachments import AttachmentView
 from tickets.desk.phrases import DEEDS, OUTCOMES, SOURCES, mark_of
 from tickets.queries.views import EntryView, MessageView, TicketPage, TicketView
 from tickets.rules.evidence import Evidence
@@ -20,7 +21,13 @@ _INDENT = "  "
 
 
 def write_page(
-    screen: Screen, page: TicketPage, work: WorkView, hours: SupportHours, *, now: datetime
+    screen: Screen,
+    page: TicketPage,
+    work: WorkView,
+    hours: SupportHours,
+    *,
+    files: Sequence[AttachmentView],
+    now: datetime,
 ) -> None:
     """Write a ticket with all that belongs to it."""
     ticket, zone = page.ticket, hours.zone
@@ -35,6 +42,9 @@ def write_page(
     screen.line("History")
     for entry in page.entries:
         _show_entry(screen, entry, zone)
+        for file in files:
+            if file.entry_number == entry.number:
+                screen.line(_INDENT * 3, f"file: {file.name}  {file.size_bytes} bytes")
     if page.messages:
         screen.line()
         screen.line("Messages")

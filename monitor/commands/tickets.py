@@ -12,6 +12,7 @@ from monitor.commands.screen import Piece, Tone, Toned
 from monitor.commands.surroundings import Surroundings, open_store
 from monitor.commands.ticket_documents import page_document, ticket_document
 from monitor.commands.ticket_page import describe_status, mark_ticket, write_page
+from tickets.attachments import AttachmentView, list_attachments
 from tickets.queries import MOST_ROWS
 from tickets.queries.tickets import get_ticket_page, list_finished, list_queue
 from tickets.queries.views import PromiseView, TicketPage, TicketView
@@ -54,18 +55,18 @@ def show(surroundings: Surroundings, arguments: Namespace) -> int:
     now = surroundings.clock.now()
     today = now.astimezone(settings.agency.zone).date()
 
-    def read(tx: Session) -> tuple[TicketPage, WorkView]:
+    def read(tx: Session) -> tuple[TicketPage, WorkView, Sequence[AttachmentView]]:
         page = get_ticket_page(tx, arguments.reference)
         number = parse_reference(arguments.reference) or 0
-        return page, list_work(tx, number, today=today)
+        return page, list_work(tx, number, today=today), list_attachments(tx, number)
 
     with open_store(settings) as store:
-        page, work = store.read(read)
+        page, work, files = store.read(read)
     hours = calendars(settings, now, page.ticket.promise.respond_by)(page.ticket.client)
     if arguments.json:
-        surroundings.screen.document(page_document(page, work, hours, now=now))
+        surroundings.screen.document(page_document(page, work, hours, files=files, now=now))
     else:
-        write_page(surroundings.screen, page, work, hours, now=now)
+        write_page(surroundings.screen, page, work, hours, files=files, now=now)
     return 0
 
 

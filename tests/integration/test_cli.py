@@ -18,6 +18,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,9 @@ from tests.clocks import FakeClock
 from tests.sites import see_minutes, watch
 from tests.tickets import opened
 from tickets.accounts import PasswordHash, add_staff, find_credentials, verify_password
+from tickets.attachments import accept, keep
 from tickets.queries.tickets import get_ticket_page
+from tickets.rules.attachment import SentFile
 from tickets.rules.evidence import Evidence, EvidenceLine
 from tickets.rules.staff import Role
 from tickets.rules.ticket import Status
@@ -499,12 +502,15 @@ def test_a_ticket_goes_its_way_on_the_command_line(
     assert "closed: fixed" in staffed("tickets", "list", "--all").out
 
 
-def test_show_tells_promise_evidence_history_and_messages(staffed: Fettle) -> None:
+def test_show_tells_promise_evidence_history_and_messages(staffed: Fettle, store: Store) -> None:
     staffed("tickets", "note", "T-1001", "--text", "Look here")
+    files, now = accept([SentFile("shot.png", b"\x89PNG\r\n\x1a\n")]), datetime.now(UTC)
+    store.write(lambda tx: keep(tx, 1, entry_number=1, files=files, at=now))
     shown = staffed("tickets", "show", "T-1001").out
     assert "1 h left, respond by Tue 3 Mar 2026 11:00 GMT" in shown
     assert "none: connection refused  200 in 0.41 s" in shown
     assert "Sam Reed left a note  (staff only)\n      Look here" in shown
+    assert "      file: shot.png  8 bytes" in shown
     assert "pending  down  Anna Wright <anna@harbour.test>" in shown
     document = staffed("tickets", "show", "T-1001", "--json").document
     assert document["respond_by"] == "2026-03-03T11:00:00+00:00"
