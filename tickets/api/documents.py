@@ -31,7 +31,7 @@ class TicketDocument(Document):
 
     reference: str = Field(examples=["T-1042"])
     title: str
-    client: str = Field(description="The client's slug.")
+    client: str = Field(description="The client's slug; `_agency` on a ticket of no client.")
     client_name: str
     site: str | None = Field(description="The site's slug, if the ticket is about one.")
     site_name: str | None
