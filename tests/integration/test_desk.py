@@ -256,7 +256,9 @@ async def test_deliveries_are_told_where_they_were_caused(
     assert "failed 1 time, next attempt 10:01 (421 busy)" in text
     assert "1 mail not delivered" in text
     dead = (await see(browser, "/outbox?state=dead")).text
-    assert "Not delivered Down no. 2, for the client Ben Moss ben@harbour.test T-1001 10:00 1" in dead
+    assert (
+        "Not delivered Down no. 2, for the client Ben Moss ben@harbour.test T-1001 10:00 1" in dead
+    )
     assert "anna@harbour.test" not in dead
 
 
