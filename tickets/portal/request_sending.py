@@ -68,7 +68,8 @@ async def send_form(forms: RequestForms, request: Request) -> Response:
 def refuse_foreign(context: PortalContext, request: Request) -> None:
     """Raise ``HTTPException`` 403 when a form was not sent from a page of ours."""
     if is_foreign(request, base_url=context.policy.base_url):
-        _log.warning("portal.foreign_form_refused", path=request.url.path)
+        # Not the path: of some forms it holds what only their reader may know.
+        _log.warning("portal.foreign_form_refused", address=address_of(request))
         raise HTTPException(
             403,
             "This form was sent from another website, so nothing was done. Open the page itself and"
