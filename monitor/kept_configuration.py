@@ -6,7 +6,6 @@ with what the others run on.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -53,10 +52,9 @@ class KeptConfiguration:
             return
         new = self.path.with_name(f"{self._file.name}.new")
         try:
-            with os.fdopen(
-                os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-            ) as copy:
-                copy.write(self._file.read_bytes())
+            content = self._file.read_bytes()
+            new.touch(mode=0o600)
+            new.write_bytes(content)
             new.replace(self.path)
         except OSError as error:
             log.warning("kept_configuration.not_kept", reason=error.strerror)

@@ -1,4 +1,4 @@
-"""The copy of the configuration that was loaded last: private, current when told, gone at the end."""
+"""The copy of the configuration that was loaded last: private, and gone at the end."""
 
 from __future__ import annotations
 
