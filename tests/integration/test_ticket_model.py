@@ -147,7 +147,8 @@ class Tickets(RuleBasedStateMachine):
         except (Conflict, Refused):
             assert after is None, f"{action} was refused from {model}"
             assert self._stored(ref) == before
-            if not is_stale and model.status not in LEGAL[action]:
+            is_early = action is Action.WAIT and not model.answered
+            if not is_stale and (is_early or model.status not in LEGAL[action]):
                 self.refused += 1
             return
         assert after is not None, f"{action} was not refused from {model}"
