@@ -19,8 +19,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from monitor.alert_metrics import read_alert_metrics
 from monitor.alerts.door import LARGEST_BODY
 from monitor.alerts.source import AlertSource
+from monitor.alerts.taking import OUTCOMES
 from monitor.metrics import ServiceFigures
 from monitor.web import Web, create_app
 from tests.alerts import GRAFANA, POLICY, PROMETHEUS, TOKEN, AlertBench, a_body, an_alert
@@ -233,6 +235,9 @@ async def test_no_label_becomes_markup_a_header_a_template_or_a_metric(
     text = Page(answer).text
     assert "{{ 7*7 }} {% raise %} {0.__class__} %s" in text
     assert not [link for link in Page(answer).links.values() if "javascript" in link]
+    metrics = store.read(lambda tx: [*read_alert_metrics(tx, clock.now())])
+    labels_told = {value for each in metrics for s in each.samples for value in s.labels.values()}
+    assert labels_told == {"prometheus", *OUTCOMES, "firing", "resolved"}
     for row in bench.messages():
         letter = Letters().write(row.notice, row.audience, row.facts)
         assert "\n" not in letter.subject
