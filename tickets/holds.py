@@ -28,7 +28,8 @@ _DAY = timedelta(days=1)
 def is_held(tx: Session, message: MessageRow, *, pace: Pace, now: datetime) -> bool:
     """Tell whether the message may not leave yet, and put off all that waits for the same."""
     mark = find_undeliverable(tx, message.address)
-    if mark is not None:
+    # One that is tried already, and was put off, is the one of the day: its back-off runs on.
+    if mark is not None and message.attempts <= message.forgiven:
         if mark.retry_at > now:
             tx.flush()
             _give_up_stale(tx, message.address, answer=mark.answer, now=now)
@@ -53,7 +54,9 @@ def _hold(
 ) -> None:
     """Put off what is due at the message's address; of a limit, only what no person wrote."""
     query = sa.update(MessageRow).where(_waits_at(message.address, now))
-    if reason is HoldReason.LIMIT:
+    if reason is HoldReason.UNDELIVERABLE:
+        query = query.where(col(MessageRow.attempts) <= col(MessageRow.forgiven))
+    else:
         query = query.where(
             col(MessageRow.notice).in_([*AUTOMATIC_NOTICES]),
             col(MessageRow.requeued_at).is_(None),

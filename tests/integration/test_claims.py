@@ -208,6 +208,22 @@ def test_an_address_refused_for_good_is_tried_once_a_day_until_it_takes_a_mail(
     assert sorted(states(store)) == [MessageState.DEAD] * 2 + [MessageState.SENT] * 2
 
 
+def test_a_daily_try_that_is_put_off_goes_on_by_its_back_off(store: Store) -> None:
+    for number in range(3):
+        opened(store, ONE, at=AT, key=str(number), priority=Priority.LOW)
+    [first] = claim(store, AT, most=1)
+    refused = (DeliveryOutcome.REFUSED, FailureReason.PERMANENT)
+    settle(store, first, AT, *refused, is_address_refused=True)
+    assert claim(store, AT) == []
+    tomorrow = AT + timedelta(days=1)
+    [tried] = claim(store, tomorrow)
+    settle(store, tried, tomorrow, DeliveryOutcome.DEFERRED, FailureReason.TEMPORARY)
+    [again] = claim(store, tomorrow + MINUTE)
+    assert again.message.id == tried.message.id
+    settle(store, again, tomorrow + MINUTE)
+    assert send_all(store, tomorrow + MINUTE) == 1
+
+
 def test_what_is_held_for_a_dead_address_dies_when_its_time_is_over(store: Store) -> None:
     for number in range(3):
         opened(store, ONE, at=AT, key=str(number), priority=Priority.CRITICAL)
