@@ -266,7 +266,10 @@ def _list(given: object) -> list[object]:
 
 
 def _instant(given: object) -> datetime | None:
-    """Return an instant of RFC 3339 or in Go's own form; None for any other, and before 1971."""
+    """Return an instant of RFC 3339 or in Go's own form; None for any other, and before 1971.
+
+    It is cut to milliseconds: Alertmanager's list has no more, and names the same start as a body.
+    """
     if not isinstance(given, str) or len(given) > LONGEST_NAME:
         return None
     go = _GO_TIME.match(given)
@@ -276,4 +279,4 @@ def _instant(given: object) -> datetime | None:
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return at if at >= _EARLIEST else None
+    return at.replace(microsecond=at.microsecond // 1000 * 1000) if at >= _EARLIEST else None

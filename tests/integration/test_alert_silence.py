@@ -128,9 +128,11 @@ class FakeAlertmanager:
 
 
 def listed(alert: dict[str, Any], *receivers: str) -> dict[str, Any]:
-    """An alert as Alertmanager's list shows it."""
+    """An alert as Alertmanager's list shows it: its start is cut to milliseconds."""
+    begun = alert["startsAt"] and datetime.fromisoformat(alert["startsAt"])
     return {
         **{name: value for name, value in alert.items() if name != "status"},
+        "startsAt": begun and begun.isoformat(timespec="milliseconds"),
         "status": {"state": "active", "silencedBy": [], "inhibitedBy": []},
         "receivers": [{"name": name} for name in receivers or ("fettle",)],
     }
@@ -233,7 +235,7 @@ class TestAListThatIsRead:
         assert scene.states() == [AlertState.GONE]
 
     async def test_lets_fire_again_what_was_thought_to_be_over(self, scene: Scene) -> None:
-        alert = an_alert(starts_at=scene.ago(9))
+        alert = an_alert(starts_at=scene.ago(9) + timedelta(microseconds=123_456))
         await scene.send(alert)
         await scene.send({**alert, "status": "resolved", "endsAt": scene.ago(1).isoformat()})
         # Prometheus could not reach Alertmanager for a while, which took the alert for ended.
