@@ -73,8 +73,11 @@ def tickets(store: Store) -> dict[str, TicketRow]:
 
 
 def states(store: Store) -> dict[str, AlertState]:
+    """Return the state of every alert by its name; one with two episodes is a failure."""
     query = select(AlertRow).order_by(col(AlertRow.id))
-    return {row.name: row.state for row in store.read(lambda tx: tx.exec(query).all())}
+    rows = store.read(lambda tx: tx.exec(query).all())
+    assert len({row.name for row in rows}) == len(rows)
+    return {row.name: row.state for row in rows}
 
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
