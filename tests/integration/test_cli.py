@@ -638,6 +638,22 @@ def test_a_site_is_shown_with_its_uptime(ready: Fettle, clock: FakeClock) -> Non
     assert (unknown.code, "fettle sites list names them" in unknown.err) == (1, True)
 
 
+def test_messages_are_cancelled_and_sent_again_by_hand_all_or_none(staffed: Fettle) -> None:
+    ended = staffed("outbox", "cancel", "1", "--json")
+    [message] = ended.document
+    assert (message["id"], message["state"]) == (1, "cancelled")
+    assert [(each["what"], each["by"]) for each in message["interventions"]] == [
+        ("cancel", "Sam Reed")
+    ]
+    refused = staffed("outbox", "cancel", "2", "1")
+    assert (refused.code, refused.out) == (1, "")
+    assert "message 1 was cancelled: only what waits or is not delivered" in refused.err
+    assert "message 2 is due already" in staffed("outbox", "requeue", "2").err
+    assert "there is no message 99" in staffed("outbox", "requeue", "99").err
+    states = {one["id"]: one["state"] for one in staffed("outbox", "list", "--json").document}
+    assert states == {1: "cancelled", 2: "pending", 3: "pending"}
+
+
 def test_the_outbox_is_listed_by_state(staffed: Fettle) -> None:
     assert len(staffed("outbox", "list").out.splitlines()) == 3
     pending = staffed("outbox", "list", "--state", "pending", "--json").document

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from tests.builders import ANNA, a_policy
 from tests.clocks import FakeClock
@@ -20,8 +20,16 @@ from tests.tickets import opened
 from tickets.errors import Conflict, NotFound
 from tickets.history import Actor
 from tickets.interventions import cancel, requeue
+from tickets.mail_faults import note_brake, note_channel_failed
+from tickets.mail_metrics import read_mail_fault_metrics
 from tickets.outbox_tables import InterventionRow, UndeliverableRow
-from tickets.rules.message import DeliveryOutcome, FailureReason, Intervention, MessageState
+from tickets.rules.message import (
+    Channel,
+    DeliveryOutcome,
+    FailureReason,
+    Intervention,
+    MessageState,
+)
 from tickets.rules.staff import Role
 from tickets.store import Store
 from tickets.tables import MessageRow
@@ -154,6 +162,34 @@ async def test_the_outbox_sends_again_and_says_who_did(
     text = (await see(browser, "/outbox")).text
     assert "Sent again by Sam Okafor 10:01" in text
     assert "Addresses that take no mail" not in text
+
+
+async def test_every_page_says_that_no_mail_leaves_and_what_is_held_back(
+    bench: DeskBench, browser: httpx.AsyncClient, clock: FakeClock
+) -> None:
+    def fail(tx: Session) -> None:
+        at = clock.now() - timedelta(hours=1)
+        refused = "535 5.7.8 <b>wrong</b>"
+        note_channel_failed(tx, Channel.MAIL, reason=FailureReason.AUTH, answer=refused, at=at)
+        note_brake(tx, ANNA.address, until=clock.now() + MINUTE, at=at)
+
+    assert "No mail leaves" not in (await see(browser, "/")).text
+    bench.store.write(fail)
+    for address in ("/", "/sites", "/outbox"):
+        text = (await see(browser, address)).text
+        assert "No mail leaves since 09:00." in text
+        assert "535 5.7.8 <b>wrong</b>" in text
+        assert f"Mails to {ANNA.address} are held back." in text
+    clock.advance(timedelta(minutes=2))
+    assert "are held back" not in (await see(browser, "/")).text
+    told = {
+        (sample.name, *sample.labels.values()): sample.value
+        for metric in bench.store.read(lambda tx: [*read_mail_fault_metrics(tx, clock.now())])
+        for sample in metric.samples
+    }
+    assert told["fettle_mail_server_failing",] == 1
+    assert told["fettle_mail_limits_in_force", "address_day"] == 0
+    assert told["fettle_outbox_held_messages", "support_hours"] == 0
 
 
 async def test_a_stale_button_is_a_conflict_that_shows_how_the_message_stands(
