@@ -231,6 +231,8 @@ def _hints(settings: Settings) -> Iterator[str]:
         yield "probing.canaries: none, so a fault of our own network looks like a fault of a site"
     if not settings.staff_channels.duty:
         yield "staff_channels.duty: nobody of the staff is told of a new ticket"
+    elif not any([*settings.staff_channels.push_services(each)] for each in StaffChannel):
+        yield "staff_channels: mail alone, so nobody is told when no mail can leave"
     if is_loopback(url_host(settings.web.base_url)):
         yield f"web.base_url: {settings.web.base_url} in a mail leads nowhere but on this host"
     for client in settings.clients:

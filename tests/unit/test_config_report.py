@@ -98,6 +98,10 @@ def test_a_calendar_that_never_opens_is_a_fault(path: Path):
             "clients: [{slug: a, name: A, sites: [{slug: b, url: 'https://b.example'}]}]",
             "probing.canaries: none",
         ),
+        (
+            "staff_channels: {duty: ['mailto://duty@agency.co']}",
+            "staff_channels: mail alone, so nobody is told when no mail can leave",
+        ),
     ],
 )
 def test_what_is_seldom_meant_is_pointed_out(path: Path, text: str, hint: str):
@@ -111,7 +115,7 @@ def test_a_complete_file_has_nothing_to_point_out(path: Path):
         path,
         AGENCY + "web: {base_url: 'https://desk.agency.co'}\n"
         "probing: {canaries: ['https://a.example/']}\n"
-        "staff_channels: {duty: ['mailto://duty@agency.co']}\n"
+        "staff_channels: {duty: ['mailto://duty@agency.co'], lead: ['ntfy://ntfy.agency.co/lead']}\n"
         "clients:\n"
         "  - {slug: a, name: A, contacts: [{name: Ann, email: ann@a.co}],\n"
         "     sites: [{slug: b, url: 'https://b.example'}]}\n",
