@@ -111,6 +111,7 @@ def test_what_is_seldom_meant_is_pointed_out(path: Path, text: str, hint: str):
 
 
 def test_a_complete_file_has_nothing_to_point_out(path: Path):
+    path.touch(mode=0o600)  # it holds the URL of a channel
     code, report = check(
         path,
         AGENCY + "web: {base_url: 'https://desk.agency.co'}\n"
