@@ -89,7 +89,7 @@ def send_all(store: Store, now: datetime, pace: Pace = Pace()) -> int:
 def states(store: Store) -> list[MessageState]:
     """Return where each message stands, the oldest first."""
     query = select(MessageRow.state).order_by(col(MessageRow.id))
-    return [*store.read(lambda tx: tx.exec(query).all())]
+    return [MessageState(state) for state in store.read(lambda tx: tx.exec(query).all())]
 
 
 def rows(store: Store) -> Sequence[MessageRow]:
