@@ -53,8 +53,8 @@ lint-imports: $(READY)
 lint-names: $(READY)
 	$(BIN)/python -m pytest --quiet tests/contract/test_house_rules.py
 
-test: $(READY) ## run every test; those that start and kill the whole service come last, by themselves
-	$(BIN)/python -m pytest --ignore=tests/system; parts=$$?; $(BIN)/python -m pytest tests/system && exit $$parts
+test: $(READY) ## run every test, on two cores
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 faults: $(READY) ## stage our own faults on the real service: a quarter of an hour, no part of the tests
 	$(BIN)/python -m pytest tests/faults --override-ini=python_files='fault_*.py' -p no:randomly --capture=no

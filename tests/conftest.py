@@ -67,3 +67,10 @@ def sqlite_store(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Store]:
     store = Store(f"sqlite:///{path}")
     yield store
     store.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests that start whole services come first: they wait long, and others fill in."""
+    services = Path(__file__).parent / "system"
+    items.sort(key=lambda item: services not in item.path.parents)
