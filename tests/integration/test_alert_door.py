@@ -199,9 +199,7 @@ async def test_the_service_has_the_intake_before_its_api_and_redirects_nobody(
     assert 400 <= got.status_code < 500
 
 
-HOSTILE = (
-    '<img src=x onerror=alert(1)> {{ 7*7 }} {% raise %} {0.__class__} %s "}\n# HELP x y\r\nBcc: a@b'
-)
+HOSTILE = '<img src=x onerror=alert(1)> {{ 7**9 }} {% raise %} {0.__class__} %s "}\n# HELP x y\r\nBcc: a@b'
 
 
 @on_sqlite
@@ -231,9 +229,9 @@ async def test_no_label_becomes_markup_a_header_a_template_or_a_metric(
         attributes = {key for _, each in Page(page).elements for key in each}
         assert "img" not in names
         assert not {key for key in attributes if key.startswith("on")}
-        assert "49" not in page.text or "{{ 7*7 }}" in page.text
+        assert "40353607" not in page.text or "{{ 7**9 }}" in page.text
     text = Page(answer).text
-    assert "{{ 7*7 }} {% raise %} {0.__class__} %s" in text
+    assert "{{ 7**9 }} {% raise %} {0.__class__} %s" in text
     assert not [link for link in Page(answer).links.values() if "javascript" in link]
     metrics = store.read(lambda tx: [*read_alert_metrics(tx, clock.now())])
     labels_told = {value for each in metrics for s in each.samples for value in s.labels.values()}
@@ -242,7 +240,7 @@ async def test_no_label_becomes_markup_a_header_a_template_or_a_metric(
         letter = Letters().write(row.notice, row.audience, row.facts)
         assert "\n" not in letter.subject
         assert "<img" not in str(letter.html)
-        assert "49" not in letter.subject
+        assert "40353607" not in letter.subject
 
 
 ODD = st.recursive(
