@@ -199,7 +199,10 @@ async def test_the_service_has_the_intake_before_its_api_and_redirects_nobody(
     assert 400 <= got.status_code < 500
 
 
-HOSTILE = '<img src=x onerror=alert(1)> {{ 7**9 }} {% raise %} {0.__class__} %s "}\n# HELP x y\r\nBcc: a@b'
+HOSTILE = (
+    "<img src=x onerror=alert(1)> {{ 7**9 }} {% raise %} {0.__class__} %s"
+    ' "}\n# HELP x y\r\nBcc: a@b'
+)
 
 
 @on_sqlite
