@@ -34,6 +34,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # in a container it is too small for pages
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
