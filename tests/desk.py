@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from html.parser import HTMLParser
 
@@ -23,7 +24,7 @@ from tickets.accounts import (
 from tickets.desk.app import desk_app
 from tickets.desk.context import DeskContext
 from tickets.desk.sessions import PLAIN_COOKIE, SECURE_COOKIE
-from tickets.pages.watch import SiteHistory, SiteView, WatchSummary, badness
+from tickets.pages.watch import SiteHistory, SiteState, SiteView, WatchSummary, badness
 from tickets.policy import Policy
 from tickets.rules.staff import Role
 from tickets.store import Session, Store
@@ -237,3 +238,21 @@ async def see(client: httpx.AsyncClient, address: str) -> Page:
     response = await client.get(address)
     assert response.status_code == 200, response.text
     return Page(response)
+
+
+def a_view(bench: DeskBench, *, name: str = "Booking site", message: str = "") -> SiteView:
+    """Harbour's booking site, which is up, as the desk of ``bench`` is told of it."""
+    return SiteView(
+        slug="booking",
+        name=name,
+        url="https://booking.harbour.test/",
+        client="harbour",
+        client_name="Harbour Inns",
+        state=SiteState.UP,
+        since=bench.clock.now() - timedelta(days=3),
+        last_probe_at=bench.clock.now() - timedelta(seconds=20),
+        message=message,
+        duration_seconds=0.41,
+        open_ticket_reference=None,
+        interval=timedelta(minutes=1),
+    )

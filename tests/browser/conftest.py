@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -113,22 +112,12 @@ class Served:
 
 
 @pytest.fixture
-def page_store(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Store]:
-    """A fresh store on SQLite."""
-    path = tmp_path / "pages.db"
-    shutil.copy(migrated_sqlite, path)
-    store = Store(f"sqlite:///{path}")
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def served(door: Door, page_store: Store, clock: FakeClock) -> Iterator[Served]:
+def served(door: Door, sqlite_store: Store, clock: FakeClock) -> Iterator[Served]:
     """Portal and desk of Bright Agency, whose client is Harbour Inns, with an empty store."""
     policy = replace(branded(a_policy()), base_url=door.url)
     figures = ServiceFigures(version="1", revision="", python_version="3", reloaded_at=clock.now())
-    door.app = create_app(Web(store=page_store, policy=policy, clock=clock, service=figures))
-    yield Served(store=page_store, policy=policy, clock=clock, url=door.url)
+    door.app = create_app(Web(store=sqlite_store, policy=policy, clock=clock, service=figures))
+    yield Served(store=sqlite_store, policy=policy, clock=clock, url=door.url)
     door.app = None
 
 

@@ -8,8 +8,7 @@ import pytest
 
 from tests.builders import a_policy
 from tests.clocks import FakeClock
-from tests.desk import DeskBench, see
-from tests.integration.test_site_page import a_view
+from tests.desk import DeskBench, a_view, see
 from tickets.outbox import Recipient
 from tickets.policy import ClientContacts, Policy
 from tickets.rules.notice import Audience

@@ -35,6 +35,7 @@ from monitor.tables import IncidentRow, ProberRow, SiteRow
 from monitor.watched import LATENESS_EDGES, Figures
 from tests.builders import a_refusal, a_site, an_observation
 from tests.clocks import FakeClock
+from tests.prometheus import real
 from tests.sites import POLICY, observe, settle, watch
 from tests.tickets import opened
 from tickets import outbox
@@ -840,9 +841,7 @@ class TestThePage:
         assert one.lasting() == other.lasting()
 
     def test_is_what_promtool_finds_good(self, store: Store) -> None:
-        promtool = shutil.which("promtool")
-        if promtool is None:
-            pytest.skip("promtool, which comes with Prometheus, is not on this machine")
+        promtool = real("promtool")
         furnish(store)
         # It reads the text format only; OpenMetrics is held by the strict parser elsewhere here.
         checked = subprocess.run(

@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
 from monitor.rules.uptime import Uptime
 from tests.clocks import FakeClock
-from tests.desk import DeskBench, Page, see
+from tests.desk import DeskBench, Page, a_view, see
 from tests.histories import a_busy_past, a_history
-from tickets.pages.watch import SiteState, SiteView
+from tickets.pages.watch import SiteView
 from tickets.store import Store
 
 
 @pytest.fixture
-def bench(migrated_sqlite: Path, tmp_path: Path, clock: FakeClock) -> Iterator[DeskBench]:
+def bench(sqlite_store: Store, clock: FakeClock) -> DeskBench:
     """A desk over SQLite alone: what the page reads of sites comes from the watch."""
-    file = tmp_path / "desk.db"
-    shutil.copy(migrated_sqlite, file)
-    store = Store(f"sqlite:///{file}")
-    yield DeskBench(store, clock)
-    store.close()
-
-
-def a_view(bench: DeskBench, *, name: str = "Booking site", message: str = "") -> SiteView:
-    return SiteView(
-        slug="booking",
-        name=name,
-        url="https://booking.harbour.test/",
-        client="harbour",
-        client_name="Harbour Inns",
-        state=SiteState.UP,
-        since=bench.clock.now() - timedelta(days=3),
-        last_probe_at=bench.clock.now() - timedelta(seconds=20),
-        message=message,
-        duration_seconds=0.41,
-        open_ticket_reference=None,
-        interval=timedelta(minutes=1),
-    )
+    return DeskBench(sqlite_store, clock)
 
 
 async def page_of(

@@ -52,7 +52,7 @@ async def _show(portal: Portal, boards: StatusBoards, show: Show, request: Reque
     response = show(portal, request, face, board)
     tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
     shared = "private" if key else "public"
-    headers = {"Cache-Control": f"{shared}, max-age=15", "ETag": tag, "Vary": "Accept-Encoding"}
+    headers = {"Cache-Control": f"{shared}, max-age=15", "ETag": tag}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
@@ -87,7 +87,6 @@ def show_page(portal: Portal, _request: Request, face: Face, board: Board) -> Re
         face=face,
         board=board,
         query=_own_query(portal, face),
-        state_words=STATE_WORDS,
     )
 
 
