@@ -19,10 +19,9 @@ from monitor.rules.maintenance import Window, maintenance_until, read_windows
 from monitor.rules.observation import Cause
 from monitor.rules.sight import REASONS
 from monitor.rules.verdict import Verdict
-from monitor.tables import IncidentKind, IncidentRow, ProberRow, SightingRow, SiteRow
+from monitor.tables import ProberRow, SightingRow, SiteRow
 from tickets.pages.watch import SiteState, badness
 from tickets.rules.message import MessageState
-from tickets.rules.ticket import reference
 from tickets.rules.words import format_duration
 from tickets.tables import MessageRow
 
@@ -162,36 +161,6 @@ def list_standings(
             sightings=seen.get(facts[0], ()),
         )
         for *facts, windows, seconds in tx.connection().execute(sites)
-    ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenIncident:
-    """An incident that goes on: when its first bad observation was, and when it was confirmed."""
-
-    site: str
-    kind: IncidentKind
-    cause: Cause
-    message: str
-    started_at: datetime
-    opened_at: datetime
-    ticket_reference: str
-
-
-def open_incidents(tx: Session) -> Sequence[OpenIncident]:
-    """Return every incident that has not ended, the oldest first."""
-    query = select(IncidentRow).where(col(IncidentRow.ended_at).is_(None))
-    return [
-        OpenIncident(
-            site=row.site,
-            kind=row.kind,
-            cause=row.cause,
-            message=row.message,
-            started_at=row.started_at,
-            opened_at=row.opened_at,
-            ticket_reference=reference(row.ticket_id),
-        )
-        for row in tx.exec(query.order_by(col(IncidentRow.id))).all()
     ]
 
 

@@ -88,7 +88,6 @@ def site_history(
         periods=periods,
         days=bars,
         answers=_answers(latest, start=day_ago, now=now),
-        answers_every=ANSWERS_EVERY,
         incidents=_incidents(tx, view.slug),
         windows=[window_words(window, zone) for window in windows],
     )

@@ -46,7 +46,6 @@ def a_history(
         periods=periods,
         days=days,
         answers=[_answers(now - n * HALF_HOUR, n, watched_for) for n in reversed(range(49))],
-        answers_every=HALF_HOUR,
         incidents=_incidents(view, now) if unusual else [],
         windows=["Sun 02:00 to 04:00"],
     )

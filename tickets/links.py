@@ -35,11 +35,10 @@ _FORM = re.compile(r"[0-9a-f]{32}", re.ASCII)
 class TicketLink:
     """A link as it was issued: to which ticket (its row number), and to whom it was sent.
 
-    ``expires_at`` is the earlier of its two ends; ``ticket_client`` is the slug of the client.
+    ``expires_at`` is the earlier of its two ends.
     """
 
     ticket_id: int
-    ticket_client: str
     address: str
     name: str
     expires_at: datetime
@@ -96,7 +95,6 @@ def find_issued(tx: Session, token: str) -> TicketLink | None:
     link, ticket = found
     return TicketLink(
         ticket_id=link.ticket_id,
-        ticket_client=ticket.client,
         address=link.address,
         name=link.name,
         expires_at=works_until(link.issued_at, ticket.closed_at),
@@ -121,20 +119,6 @@ def revoke_links(tx: Session, ticket_id: int, *, at: datetime) -> int:
 def revoke_address(tx: Session, address: str, *, at: datetime) -> int:
     """Shut every link that was sent to ``address``; return how many were in force."""
     return _revoke(tx, col(TicketLinkRow.address_key) == address.strip().lower(), at=at)
-
-
-def count_links(tx: Session, ticket_id: int, *, now: datetime) -> int:
-    """Count the links to a ticket that are neither revoked nor past their own end."""
-    query = (
-        select(sa.func.count())
-        .select_from(TicketLinkRow)
-        .where(
-            col(TicketLinkRow.ticket_id) == ticket_id,
-            col(TicketLinkRow.revoked_at).is_(None),
-            col(TicketLinkRow.expires_at) > now,
-        )
-    )
-    return tx.exec(query).one()
 
 
 def _revoke(tx: Session, which: sa.ColumnElement[bool], *, at: datetime) -> int:

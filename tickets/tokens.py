@@ -42,14 +42,13 @@ _NOBODY = hashlib.sha256(b"").hexdigest()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A token without its secret; ``staff_email`` and ``staff_name`` are None for a program's."""
+    """A token without its secret; ``staff_email`` is None for a program's."""
 
     id: str
     name: str
     scopes: frozenset[Scope]
     client: str | None
     staff_email: str | None
-    staff_name: str | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -241,7 +240,6 @@ def _token(row: TokenRow, owner: StaffRow | None) -> Token:
         scopes=_scopes(row),
         client=row.client,
         staff_email=None if owner is None else owner.email,
-        staff_name=None if owner is None else owner.name,
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,

@@ -20,7 +20,6 @@ from monitor.rules.content import clean
 from monitor.rules.observation import Cause, Certificate, Phase
 
 _TOO_LARGE = 100
-_WEIRD_REPLY = 8
 _HTTP2_STREAM = 92
 _MOST_DIGITS = 18  # a number of more is none that libcurl heeds, nor one to read and store
 _OWN_LACK = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}

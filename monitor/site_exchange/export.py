@@ -10,14 +10,6 @@ from monitor.settings.site import SiteSettings, is_secret_header
 
 Json = dict[str, object]
 
-_SECRETS = {
-    "slug": True,
-    "headers": True,
-    "basic_auth": {"password"},
-    "client_certificate": {"key_password"},
-}
-"""Keys that are not dumped as they stand: the slug comes first, headers are looked at singly."""
-
 
 def file_sd_groups(sites: Sequence[Site]) -> list[Json]:
     """Return target groups of Prometheus, one for each site, for blackbox_exporter or others."""

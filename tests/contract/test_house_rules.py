@@ -195,6 +195,10 @@ def test_the_lists_of_exceptions_name_what_exists() -> None:
     }
     assert set(rules.MAY_CATCH_ALL) <= edges
     assert all(rules.MAY_CATCH_ALL.values())
+    used = {
+        (file, word) for file, word in rules.MAY_USE_WORDS if file in PRODUCT and word in read(file)
+    }
+    assert set(rules.MAY_USE_WORDS) == used
 
 
 def test_the_glossary_has_every_forbidden_word() -> None:

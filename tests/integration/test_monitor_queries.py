@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import select
 
 from monitor.figures import count_incidents, count_probers
-from monitor.queries import open_incidents, readiness
+from monitor.queries import readiness
 from monitor.rules.observation import Cause
 from monitor.rules.verdict import Verdict
 from monitor.store_watch import StoreWatch
@@ -188,19 +188,6 @@ def resolved(store: Store, ref: str) -> None:
             tx, POLICY, ref, cause="A full disk", done="Made room", actor=SAM, at=START + MINUTE
         )
     )
-
-
-def test_open_incidents_are_those_that_have_not_ended(store: Store) -> None:
-    watch(store, [BOOKING, MENU], at=START)
-    settle(store, MENU, Verdict.SLOW, since=START)
-    settle(store, BOOKING, Verdict.DOWN, since=START)
-    settle(store, MENU, Verdict.UP, since=START + MINUTE)
-    (incident,) = store.read(open_incidents)
-    assert (incident.site, incident.kind) == ("booking", IncidentKind.DOWN)
-    assert incident.cause is Cause.CONNECT_REFUSED
-    assert incident.started_at == START
-    assert incident.opened_at == START + timedelta(seconds=40)
-    assert incident.ticket_reference == "T-1002"
 
 
 EDGES = (60, 300, 900)

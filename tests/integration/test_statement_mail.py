@@ -42,7 +42,6 @@ from tickets.statements import list_standings
 from tickets.store import Store, Work
 from tickets.tables import MessageRow
 
-FEBRUARY = parse_month("2026-02")
 FIRST = datetime(2026, 2, 1, tzinfo=UTC)
 DUE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 """1 March 2026 is a Sunday."""

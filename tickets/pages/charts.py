@@ -10,7 +10,6 @@ from tickets.pages.watch import AnswerTimes, DayView, IncidentView, SiteHistory,
 from tickets.rules.words import format_date, format_duration
 
 BAR_STEP = 10
-BAR_WIDTH = 8
 BAR_TOP = 50
 """Height of the bars' drawing; bars in good days end below it, so that a bad day stands out."""
 

@@ -166,7 +166,6 @@ class SiteHistory:
     periods: Sequence[Period]
     days: Sequence[DayView]
     answers: Sequence[AnswerTimes]
-    answers_every: timedelta
     incidents: Sequence[IncidentView]
     windows: Sequence[str]
 

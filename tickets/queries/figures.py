@@ -33,7 +33,6 @@ class TicketFigures:
     """Counts for the metrics page, taken in one transaction."""
 
     open_by_priority_status: Mapping[tuple[Priority, Status], int]
-    recovered_by_priority: Mapping[Priority, int]
     opened: Mapping[tuple[Priority, Source], int]
     resolved: Mapping[Priority, int]
     reopened: Mapping[Priority, int]
@@ -69,12 +68,6 @@ def count_figures(tx: Session, *, now: datetime) -> TicketFigures:
     return TicketFigures(
         open_by_priority_status=_counts2(
             tx, sa.select(priority, status, sa.func.count()).where(is_open)
-        ),
-        recovered_by_priority=_counts(
-            tx,
-            sa.select(priority, sa.func.count()).where(
-                is_open, col(TicketRow.recovered_at).is_not(None)
-            ),
         ),
         opened=_counts2(
             tx,

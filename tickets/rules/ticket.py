@@ -173,11 +173,6 @@ def is_allowed(action: Action, status: Status) -> bool:
     return status in ACTIONS.get(action, frozenset())
 
 
-def allowed_actions(status: Status) -> frozenset[Action]:
-    """Return the actions that may be taken on a ticket in ``status``."""
-    return frozenset(action for action, statuses in ACTIONS.items() if status in statuses)
-
-
 REFERENCE_BASE = 1000
 """Added to a ticket's row number so that the first ticket is not ``T-1``."""
 
