@@ -44,10 +44,6 @@ FORBIDDEN_WORDS = {
 }
 """Words whose place another word of the glossary holds, in names of modules, classes, functions."""
 
-MAY_USE_WORDS = {
-    ("monitor/cli.py", "healthcheck"): "the contract's own command",
-}
-
 MAY_CATCH_ALL = {
     ("monitor/ticker.py", "Ticker._run"): "our fault over one site must not stop the others",
     ("monitor/jobs.py", "Jobs._run_one"): "ends the process with the error, outside the scheduler",
@@ -113,7 +109,7 @@ def word_faults(file: str, tree: ast.Module) -> Iterator[str]:
     for line, name in named:
         for word in _words(name):
             right = FORBIDDEN_WORDS.get(word) or FORBIDDEN_WORDS.get(word.removesuffix("s"))
-            if right and (file, word) not in MAY_USE_WORDS:
+            if right:
                 yield f"{file}:{line}: {name} says {word!r}; the glossary's word is {right}"
 
 
