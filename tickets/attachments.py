@@ -91,11 +91,13 @@ def keep(
     *,
     entry_number: int,
     files: Sequence[CheckedFile],
+    sender_address: str | None,
     at: datetime,
 ) -> None:
     """Store ``files`` as those of one entry; raises ``Refused`` if the ticket would hold too much.
 
-    The ticket must be locked for change, as it is while its entry is recorded.
+    ``sender_address`` is that of the person at the client who sent them, None for staff. The
+    ticket must be locked for change, as it is while its entry is recorded.
     """
     if not files:
         return
@@ -107,25 +109,25 @@ def keep(
     if held + sum(len(file.content) for file in files) > LARGEST_TICKET:
         most = LARGEST_TICKET // 1024**2
         raise Refused(f"the files of this ticket together are more than the {most} MB it can hold")
-    rows = [(_row(file, ticket_id, entry_number, at), file) for file in files]
-    tx.add_all([row for row, _file in rows])
+    rows = [
+        AttachmentRow(
+            id=secrets.token_hex(16),
+            ticket_id=ticket_id,
+            entry_number=entry_number,
+            name=file.name,
+            media_type=file.media_type,
+            size_bytes=len(file.content),
+            sha256=hashlib.sha256(file.content).hexdigest(),
+            kept_at=at,
+            sender_address=sender_address,
+        )
+        for file in files
+    ]
+    tx.add_all(rows)
     tx.flush()
-    for row, file in rows:
+    for row, file in zip(rows, files, strict=True):
         content = {"attachment_id": row.id, "content": file.content}
         tx.exec(sa.insert(AttachmentContentRow).values(**content))
-
-
-def _row(file: CheckedFile, ticket_id: int, entry_number: int, at: datetime) -> AttachmentRow:
-    return AttachmentRow(
-        id=secrets.token_hex(16),
-        ticket_id=ticket_id,
-        entry_number=entry_number,
-        name=file.name,
-        media_type=file.media_type,
-        size_bytes=len(file.content),
-        sha256=hashlib.sha256(file.content).hexdigest(),
-        kept_at=at,
-    )
 
 
 def list_attachments(tx: Session, ticket_id: int) -> Sequence[AttachmentView]:

@@ -137,8 +137,7 @@ def reply(tx: Session, policy: Policy, visitor: Visitor, sent: Reply, *, at: dat
         return _ask_again(tx, policy, visitor, ticket, sent=sent, text=text, at=at)
     _note_form(tx, ticket, sent.key, at=at)
     note_verified(tx, visitor.link.ticket_id, address=visitor.link.address, at=at)
-    number = ticket.version
-    attachments.keep(tx, ticket.id or 0, entry_number=number, files=sent.files, at=at)
+    _keep_files(tx, visitor, ticket, sent, at=at)
     return Done.REOPENED if was_resolved else Done.REPLIED
 
 
@@ -236,10 +235,24 @@ def _ask_again(
         at=at,
     )
     number = opened.id or 0
-    attachments.keep(tx, number, entry_number=1, files=sent.files, at=at)
+    _keep_files(tx, visitor, opened, sent, at=at)
     relations.link(tx, reference(number), other=visitor.ref, actor=actor, at=at)
     _note_form(tx, ticket, sent.key, at=at, opened_id=number)
     return Done.ASKED_AGAIN
+
+
+def _keep_files(
+    tx: Session, visitor: Visitor, ticket: TicketRow, sent: Reply, *, at: datetime
+) -> None:
+    """Store the files of a form as those of the ticket's newest entry."""
+    attachments.keep(
+        tx,
+        ticket.id or 0,
+        entry_number=ticket.version,
+        files=sent.files,
+        sender_address=visitor.link.address,
+        at=at,
+    )
 
 
 def _note_form(

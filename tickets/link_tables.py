@@ -20,7 +20,10 @@ class TicketLinkRow(Row, table=True):
     same in lower case, by which links are found.
     """
 
-    __table_args__ = (sa.Index("ix_ticket_link_address", "address_key"),)
+    __table_args__ = (
+        sa.Index("ix_ticket_link_address", "address_key"),
+        sa.Index("ix_ticket_link_expiry", "expires_at"),
+    )
 
     token_hash: str = Field(primary_key=True)
     ticket_id: int = Field(foreign_key="ticket.id", index=True)
@@ -51,6 +54,7 @@ class AttachmentRow(Row, table=True):
 
     ``id`` is 128 random bits in hexadecimal. ``name`` is fit to be shown and saved under;
     ``media_type`` is what its content was found to be. ``sha256`` is of the content.
+    ``sender_address`` is whose it is at the client, as it was written; None for a file of staff.
     """
 
     __table_args__ = (sa.Index("ix_attachment_ticket", "ticket_id", "entry_number"),)
@@ -63,6 +67,7 @@ class AttachmentRow(Row, table=True):
     size_bytes: int
     sha256: str
     kept_at: datetime = Field(sa_type=Instant)
+    sender_address: str | None = None
 
 
 class AttachmentContentRow(Row, table=True):

@@ -112,7 +112,14 @@ def open_for(tx: Session, policy: Policy, row: FormRequestRow, *, at: datetime) 
     )
     ticket = open_request(tx, policy, new, actor=FORM, at=at)
     assert ticket.id is not None
-    keep(tx, ticket.id, entry_number=1, files=_files_of(tx, row), at=at)
+    keep(
+        tx,
+        ticket.id,
+        entry_number=1,
+        files=_files_of(tx, row),
+        sender_address=content["address"],
+        at=at,
+    )
     row.ticket_id = ticket.id
     finish(tx, row, RequestState.OPENED)
     return ticket

@@ -244,6 +244,7 @@ def _prepare_sqlite_writer(connection: sqlite3.Connection, _record: object) -> N
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten
 
 
 def _prepare_sqlite_reader(connection: sqlite3.Connection, _record: object) -> None:

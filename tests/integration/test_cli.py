@@ -505,7 +505,7 @@ def test_a_ticket_goes_its_way_on_the_command_line(
 def test_show_tells_promise_evidence_history_and_messages(staffed: Fettle, store: Store) -> None:
     staffed("tickets", "note", "T-1001", "--text", "Look here")
     files, now = accept([SentFile("shot.png", b"\x89PNG\r\n\x1a\n")]), datetime.now(UTC)
-    store.write(lambda tx: keep(tx, 1, entry_number=1, files=files, at=now))
+    store.write(lambda tx: keep(tx, 1, entry_number=1, files=files, sender_address=None, at=now))
     shown = staffed("tickets", "show", "T-1001").out
     assert "1 h left, respond by Tue 3 Mar 2026 11:00 GMT" in shown
     assert "none: connection refused  200 in 0.41 s" in shown
