@@ -14,10 +14,12 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from tickets.mail_faults import lock_channel
 from tickets.outbox import Recipient, StaffNotice, put_notice
 from tickets.outbox_tables import DigestedRow
 from tickets.policy import Policy
 from tickets.rules.digest import last_digest
+from tickets.rules.message import Channel
 from tickets.rules.notice import Notice
 from tickets.rules.plain_text import one_line
 from tickets.rules.ticket import MACHINE_SOURCES, Priority, Status, reference
@@ -40,8 +42,9 @@ def tell_digest(tx: Session, policy: Policy, *, at: datetime) -> int:
     """Tell duty of the requests that came until the last digest was due and still wait.
 
     Who opened a ticket is not told of it. Those that somebody took up meanwhile need no line.
-    Returns how many were listed.
+    Returns how many were listed. Locks the mail channel: of several processes one does it.
     """
+    lock_channel(tx, Channel.MAIL)
     due = last_digest(policy.hours, at)
     if due is None:
         return 0

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from tickets.mail_faults import find_undeliverable
+from tickets.mail_faults import find_undeliverable, lock_channel
 from tickets.outbox import Recipient, StaffNotice, put_notice
 from tickets.outbox_tables import BrakeRow, ChannelRow
 from tickets.policy import Policy
@@ -58,8 +58,10 @@ def has_news(tx: Session, now: datetime) -> bool:
 def tell_faults(tx: Session, policy: Policy, *, at: datetime) -> int:
     """Tell the lead of dead messages, of a channel that fails and of brakes; return how many.
 
-    A dead message is told with its cause: ten mails to one address are one notice.
+    A dead message is told with its cause: ten mails to one address are one notice. Locks the mail
+    channel: of several processes one does it.
     """
+    lock_channel(tx, Channel.MAIL)
     told = 0
     for row in tx.exec(_untold_channels(at)).all():
         if row.name is Channel.MAIL:

@@ -70,14 +70,18 @@ _STANDS = {
 
 def _get(tx: Session, message_id: int) -> MessageRow:
     """Return a message, or the one in whose mail it goes, locked."""
-    message = tx.get(MessageRow, message_id)
-    if message is not None and message.carrier_id is not None:
-        message_id = message.carrier_id
-    query = select(MessageRow).where(col(MessageRow.id) == message_id).with_for_update()
-    found = tx.exec(query.execution_options(populate_existing=True)).first()
+    found = _locked(tx, message_id)
+    if found is not None and found.carrier_id is not None:
+        found = _locked(tx, found.carrier_id)
     if found is None:
         raise NotFound(f"there is no message {message_id} in the outbox")
     return found
+
+
+def _locked(tx: Session, message_id: int) -> MessageRow | None:
+    # Only once it is locked is it known whether a sender has just put it into another's mail.
+    query = select(MessageRow).where(col(MessageRow.id) == message_id).with_for_update()
+    return tx.exec(query.execution_options(populate_existing=True)).first()
 
 
 def _record(

@@ -52,8 +52,12 @@ def note_channel_works(tx: Session, channel: Channel) -> None:
 
 
 def find_undeliverable(tx: Session, address: str) -> UndeliverableRow | None:
-    """Return the mark of an address that was refused for good, if it carries one."""
-    return tx.get(UndeliverableRow, address.lower())
+    """Return the mark of an address that was refused for good, locked, if it carries one.
+
+    Another sender may take it off at any time; whoever changes one that is gone would fail.
+    """
+    query = select(UndeliverableRow).where(col(UndeliverableRow.address) == address.lower())
+    return tx.exec(query.with_for_update()).first()
 
 
 def mark_undeliverable(tx: Session, address: str, *, answer: str, at: datetime) -> None:
@@ -99,7 +103,8 @@ def forget_address(tx: Session, address: str) -> None:
 
 def note_brake(tx: Session, address: str, *, until: datetime, at: datetime) -> None:
     """Record that a limit holds mails back until ``until``: for an address, or empty for all."""
-    row = tx.get(BrakeRow, address.lower())
+    query = select(BrakeRow).where(col(BrakeRow.address) == address.lower())
+    row = tx.exec(query.with_for_update()).first()
     if row is None:
         values = {"address": address.lower(), "tripped_at": at, "until": until}
         tx.connection().execute(_insert(tx, BrakeRow, **values))

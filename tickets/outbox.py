@@ -18,6 +18,7 @@ from sqlmodel import Session, col, select
 
 from tickets.mail_faults import (
     clear_undeliverable,
+    lock_channel,
     mark_undeliverable,
     note_channel_failed,
     note_channel_works,
@@ -138,7 +139,11 @@ def put_notice(
     domain: str,
     at: datetime,
 ) -> bool:
-    """Write one message per recipient about what belongs to no ticket; return whether any was."""
+    """Write one message per recipient about what belongs to no ticket; return whether any was.
+
+    Locks the mail channel, so that of several processes that tell the same one writes it.
+    """
+    lock_channel(tx, Channel.MAIL)
     if is_told(tx, told.key):
         return False
     root = f"<notice.{hashlib.sha256(told.thread.encode()).hexdigest()[:24]}@{domain}>"
