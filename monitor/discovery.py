@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from monitor.methods import routes_of
 from monitor.tables import SiteRow
 from tickets.api.access import Door
 from tickets.api.problems import Rejected, answer_problem, rejected
@@ -83,4 +84,4 @@ class Discovery:
 
 def discovery_routes(store: Store, clock: Clock) -> list[Route]:
     """Return the route of the list."""
-    return [Route(PATH, Discovery(store, Door(store, clock)).answer)]
+    return routes_of(PATH, Discovery(store, Door(store, clock)).answer, ["GET"])

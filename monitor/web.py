@@ -15,17 +15,19 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 
 from monitor.alerts.door import AlertContext, alert_routes
 from monitor.alerts.source import AlertSource
 from monitor.discovery import discovery_routes
 from monitor.http_metrics import CountRequests, Requests
+from monitor.methods import routes_of
 from monitor.metrics import KEPT_SECONDS, MetricsPage
 from monitor.queries import readiness
 from monitor.rules.site import Network
 from monitor.service_metrics import LastLoad, ServiceFigures
 from monitor.store_watch import StoreWatch
+from monitor.unread_bodies import ReadOn
 from tickets.api.app import ApiContext, api_mount
 from tickets.calendars import ends_soon
 from tickets.clock import Clock
@@ -123,9 +125,9 @@ def create_app(web: Web) -> Starlette:
         version=web.service.version,
     )
     routes = [
-        Route("/-/healthy", healthy),
-        Route("/-/ready", ready),
-        Route("/metrics", metrics),
+        *routes_of("/-/healthy", healthy, ["GET"]),
+        *routes_of("/-/ready", ready, ["GET"]),
+        *routes_of("/metrics", metrics, ["GET"]),
         *discovery_routes(web.store, web.clock),
         *alert_routes(alerts),
         api_mount(api),
@@ -133,7 +135,7 @@ def create_app(web: Web) -> Starlette:
         Mount("/", desk_app(desk)),
     ]
     counting = Middleware(CountRequests, routes=routes, requests=requests, clock=web.clock)
-    return Starlette(routes=routes, middleware=[counting])
+    return Starlette(routes=routes, middleware=[counting, Middleware(ReadOn)])
 
 
 async def _each(pieces: Sequence[bytes]) -> AsyncGenerator[bytes]:

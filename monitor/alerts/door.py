@@ -23,6 +23,7 @@ from starlette.routing import Route
 from monitor.alerts.places import Places
 from monitor.alerts.source import SIGNATURE_HEADER, AlertSource
 from monitor.alerts.taking import Intake, Taken, count_requests, lock_source
+from monitor.methods import routes_of
 from monitor.rules.alert import AlertBody, NoAlertBody, TooManyAlerts, read_alerts
 from tickets.addresses import shown
 from tickets.api.problems import Rejected, answer_problem, rejected
@@ -63,7 +64,11 @@ class AlertContext:
 def alert_routes(context: AlertContext) -> list[Route]:
     """Return the routes of the intake, with and without a slash at the end of the address."""
     door = AlertDoor(context)
-    return [Route(path, door.answer, methods=["POST", "PUT"]) for path in (_PATH, f"{_PATH}/")]
+    return [
+        route
+        for path in (_PATH, f"{_PATH}/")
+        for route in routes_of(path, door.answer, ["POST", "PUT"])
+    ]
 
 
 class AlertDoor:
@@ -120,6 +125,9 @@ class AlertDoor:
             raise await self._refuse(source, "too_large", problem) from error
 
     async def _read_content(self, request: Request, source: AlertSource) -> bytes:
+        encoding = request.headers.get("content-encoding", "identity").lower()
+        if encoding != "identity":
+            raise await self._refuse(source, "malformed", _compressed(encoding))
         declared = request.headers.get("content-length", "")
         is_number = declared.isascii() and declared.isdigit()
         if is_number and (len(declared) > 9 or int(declared) > LARGEST_BODY):
@@ -210,6 +218,11 @@ def _unauthorised(what: str) -> Rejected:
         f"The {what} is missing or wrong for this source of alerts.",
         headers={"WWW-Authenticate": 'Bearer realm="Fettle alerts"'},
     )
+
+
+def _compressed(encoding: str) -> Rejected:
+    detail = f"The body is encoded as {shown(encoding)}: alerts are taken as they are, unpacked."
+    return rejected(415, "encoded", detail)
 
 
 def _too_large() -> Rejected:

@@ -15,9 +15,11 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from monitor import lease
+from monitor.alerts.door import LARGEST_BODY
 from monitor.rules.site import Network
 from monitor.service_metrics import ServiceFigures
 from monitor.web import Web, create_app, serve
+from tests.alerts import PROMETHEUS, TOKEN
 from tests.builders import a_policy
 from tests.clocks import FakeClock
 from tests.system.running import free_port
@@ -81,3 +83,43 @@ async def test_ready_once_a_prober_ticks_and_not_when_it_falls_silent(
     assert "last tick" in silent.json()["reasons"][0]
     assert healthy.status_code == 200
     assert ending.json()["warnings"] == ["holidays are known until 2032-12-31 only"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", "/metrics", "GET, HEAD"),
+        ("DELETE", "/-/healthy", "GET, HEAD"),
+        ("POST", "/-/ready", "GET, HEAD"),
+        ("POST", "/sd/sites", "GET, HEAD"),
+        ("GET", "/api/v1/alerts/prometheus", "POST, PUT"),
+        ("OPTIONS", "/api/v1/alerts/prometheus", "POST, PUT"),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(
+    store: Store, clock: FakeClock, method: str, path: str, allowed: str
+) -> None:
+    service = ServiceFigures(version="1", revision="", python_version="3", reloaded_at=clock.now())
+    app = create_app(Web(store=store, policy=a_policy(), clock=clock, service=service))
+    base = "http://desk.agency.test"
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base) as client:
+        answer = await client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+async def test_who_sends_too_much_hears_why(store: Store, clock: FakeClock) -> None:
+    service = ServiceFigures(version="1", revision="", python_version="3", reloaded_at=clock.now())
+    web = Web(
+        store=store, policy=a_policy(), clock=clock, service=service, alert_sources=[PROMETHEUS]
+    )
+    port, stop = free_port(), asyncio.Event()
+    serving = asyncio.create_task(serve(create_app(web), host="127.0.0.1", port=port, stop=stop))
+    transport = httpx.AsyncHTTPTransport(retries=5)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(transport=transport, headers=headers) as client:
+        url = f"http://127.0.0.1:{port}/api/v1/alerts/prometheus"
+        answer = await client.post(url, content=b" " * (LARGEST_BODY * 8))
+    stop.set()
+    await serving
+    assert answer.status_code == 413
+    assert "at most 1 MiB is taken" in answer.json()["detail"]
