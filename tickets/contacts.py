@@ -1,14 +1,12 @@
-"""A contact's data: everything that is stored about one address, and its erasure.
+"""A contact's data: who an address is, and everything that is stored about it.
 
-Every function needs a transaction of its caller, ``erase`` a write one. The rows of all tables are
-looked through, so that no part is forgotten when a table is added: whoever calls has imported the
-modules of rows. Staff are no contacts: their accounts and names stay.
+Every function needs a transaction of its caller. The rows of all tables are looked through, so that
+no part is forgotten when a table is added: whoever calls has imported the modules of rows. Staff
+are no contacts: their accounts and names stay. Erasing is the business of ``tickets.erasure``.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,26 +15,17 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlmodel import Session, SQLModel, col, select
 
-from tickets import links
 from tickets.addresses import canonical_mail_address
-from tickets.contact_tables import ErasureRow
 from tickets.errors import Refused
-from tickets.link_tables import TicketLinkRow
-from tickets.mail_faults import forget_address
-from tickets.outbox import SECRET_FACTS, forget_secrets
-from tickets.policy import Policy
-from tickets.request_tables import FormFileRow, FormRequestRow
-from tickets.rules.message import MessageState
-from tickets.rules.pseudonym import Mask, Pseudonym, is_pseudonym
-from tickets.rules.request import RequestState
+from tickets.link_tables import AttachmentRow, TicketLinkRow
+from tickets.outbox import SECRET_FACTS
+from tickets.request_tables import FormRequestRow
+from tickets.rules.pseudonym import Mask, Pseudonym
 from tickets.tables import DeliveryRow, MessageRow, StaffRow, TicketRow, WatcherRow
 
 _OF_STAFF = frozenset({"staff", "session", "token", "erasure"})
 _OF_NOBODY = frozenset({"reading", "prober", "attachment_content"})
 """Tables without a word about anybody, too large to be read for nothing."""
-
-_UNDELIVERED = (MessageState.PENDING, MessageState.SENDING)
-_UNFINISHED = (RequestState.TAKEN, RequestState.WAITING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +35,6 @@ class Person:
     address: str
     names: frozenset[str]
     tickets: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erasure:
-    """What an erasure did: messages cancelled, links shut, rows changed by table."""
-
-    pseudonym: Pseudonym
-    cancelled: int
-    links: int
-    rows: Mapping[str, int]
 
 
 def find_person(tx: Session, address: str) -> Person:
@@ -94,6 +73,9 @@ def _mentions(tx: Session, address: str) -> Iterator[tuple[int | None, str | Non
         select(MessageRow.ticket_id, MessageRow.name).where(
             lower(col(MessageRow.address)) == address
         ),
+        select(AttachmentRow.ticket_id, sa.null()).where(
+            lower(col(AttachmentRow.sender_address)) == address
+        ),
     ):
         yield from cast("Sequence[tuple[int | None, str | None]]", tx.exec(query).all())
     requests = select(FormRequestRow).where(lower(col(FormRequestRow.address)) == address)
@@ -103,88 +85,23 @@ def _mentions(tx: Session, address: str) -> Iterator[tuple[int | None, str | Non
 
 def export(tx: Session, person: Person) -> dict[str, list[dict[str, Any]]]:
     """Return every row that names the person, by table; secrets and hashes are left out."""
-    mask = Mask(person.address, person.names, Pseudonym("x"))
     found: dict[str, list[dict[str, Any]]] = {}
-    for table, row in _rows(tx, person):
-        if _masked(table, row, mask, person):
-            found.setdefault(table.name, []).append(
-                {name: _exported(value) for name, value in row.items() if "hash" not in name}
-            )
+    for table, row, _changes in masked_rows(tx, person, Pseudonym("x")):
+        found.setdefault(table.name, []).append(
+            {name: _exported(value) for name, value in row.items() if "hash" not in name}
+        )
     return found
 
 
-def erase(tx: Session, policy: Policy, person: Person, *, at: datetime) -> Erasure:
-    """Put a pseudonym in the person's place everywhere; what is queued for them is cancelled.
-
-    Tickets, entries, deliveries and promises stay with all else that they say. Raises ``Refused``
-    while the address still stands in the configuration or belongs to an account.
-    """
-    _refuse_configured(tx, policy, person.address)
-    pseudonym = Pseudonym(secrets.token_hex(4))
-    row = ErasureRow(pseudonym=pseudonym.token, erased_at=at)
-    tx.add(row)
-    shut = links.revoke_address(tx, person.address, at=at)
-    cancelled = _cancel(tx, person.address.lower())
-    forget_address(tx, person.address)
-    _drop_requests(tx, person.address.lower())
-    tx.flush()
+def masked_rows(
+    tx: Session, person: Person, pseudonym: Pseudonym
+) -> Iterator[tuple[sa.Table, dict[str, Any], dict[str, object]]]:
+    """Yield each row that names the person, with the columns in which the pseudonym would stand."""
     mask = Mask(person.address, person.names, pseudonym)
-    counted: Counter[str] = Counter()
-    connection = tx.connection()
-    for table, values in list(_rows(tx, person)):
-        changes = _masked(table, values, mask, person)
+    for table, row in _rows(tx, person):
+        changes = _masked(table, row, mask, person)
         if changes:
-            keys = [column == values[column.name] for column in table.primary_key]
-            connection.execute(sa.update(table).where(*keys).values(changes))
-            counted[table.name] += 1
-    tx.expire_all()
-    row.is_finished = True
-    tx.add(row)
-    return Erasure(pseudonym=pseudonym, cancelled=cancelled, links=shut, rows=dict(counted))
-
-
-def _refuse_configured(tx: Session, policy: Policy, address: str) -> None:
-    if is_pseudonym(address):
-        raise Refused(f"{address} stands for somebody who was erased already")
-    places = [
-        f"a contact of {slug}, in clients[].contacts"
-        for slug, profile in policy.clients.items()
-        if any(one.address.lower() == address.lower() for one in profile.everyone)
-    ]
-    if any(one.address.lower() == address.lower() for one in (*policy.duty, *policy.lead)):
-        places.append("one of staff_channels")
-    if places:
-        raise Refused(
-            f"{address} still stands in the configuration, as {' and '.join(places)}: take it out, "
-            "restart the service so that it writes there no more, then erase it"
-        )
-    account = tx.exec(select(StaffRow.id).where(col(StaffRow.email) == address.lower())).first()
-    if account is not None:
-        raise Refused(
-            f"{address} belongs to one of the staff, whose name stands for what they did; "
-            "`fettle staff disable` shuts the account"
-        )
-
-
-def _cancel(tx: Session, address: str) -> int:
-    query = select(MessageRow).where(sa.func.lower(col(MessageRow.address)) == address)
-    count = 0
-    for message in tx.exec(query.with_for_update()).all():
-        forget_secrets(message)
-        if message.state in _UNDELIVERED:
-            count += 1
-            message.state, message.lease_until = MessageState.CANCELLED, None
-    return count
-
-
-def _drop_requests(tx: Session, address: str) -> None:
-    """Decline what was asked by the form and has no ticket yet; what was typed goes with it."""
-    query = select(FormRequestRow).where(sa.func.lower(col(FormRequestRow.address)) == address)
-    for request in tx.exec(query.with_for_update()).all():
-        request.content = request.verify_hash = None
-        if request.state in _UNFINISHED:
-            request.state = RequestState.DECLINED
-        tx.exec(sa.delete(FormFileRow).where(col(FormFileRow.request_id) == request.id))
+            yield table, row, changes
 
 
 def _rows(tx: Session, person: Person) -> Iterator[tuple[sa.Table, dict[str, Any]]]:

@@ -121,11 +121,21 @@ def revoke_address(tx: Session, address: str, *, at: datetime) -> int:
     return _revoke(tx, col(TicketLinkRow.address_key) == address.strip().lower(), at=at)
 
 
-def _revoke(tx: Session, which: sa.ColumnElement[bool], *, at: datetime) -> int:
-    in_force = sa.and_(
+def count_links_of(tx: Session, address: str, *, now: datetime) -> int:
+    """Count the links of ``address`` that are neither revoked nor past their own end."""
+    which = _in_force(col(TicketLinkRow.address_key) == address.strip().lower(), now)
+    return tx.exec(select(sa.func.count()).select_from(TicketLinkRow).where(which)).one()
+
+
+def _in_force(which: sa.ColumnElement[bool], at: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(
         which, col(TicketLinkRow.revoked_at).is_(None), col(TicketLinkRow.expires_at) > at
     )
-    return tx.exec(sa.update(TicketLinkRow).where(in_force).values(revoked_at=at)).rowcount
+
+
+def _revoke(tx: Session, which: sa.ColumnElement[bool], *, at: datetime) -> int:
+    shut = sa.update(TicketLinkRow).where(_in_force(which, at)).values(revoked_at=at)
+    return tx.exec(shut).rowcount
 
 
 def _hash(token: str) -> str:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.commands.screen import Tone, Toned
+from monitor.commands.screen import Screen, Tone, Toned
 from monitor.commands.surroundings import (
     StoreNotReady,
     Surroundings,
     WrongUsage,
     open_store,
 )
-from tickets.errors import Unavailable
+from tickets.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
     from monitor.settings import Settings
+    from tickets.contact_files import ContactFile
+    from tickets.contacts import Person
+    from tickets.erasure import Holdings
+    from tickets.rules.pseudonym import Pseudonym
     from tickets.settings.client import ContactSettings
+    from tickets.store import Session
 
 _KINDS = ("incidents", "tickets", "statement")
 
@@ -53,14 +59,37 @@ def list_all(surroundings: Surroundings, arguments: Namespace) -> int:
 
 
 def export(surroundings: Surroundings, arguments: Namespace) -> int:
-    """Print everything that is stored about one address; exit 1 if there is nothing."""
+    """Print everything that is stored about one address; exit 1 if there is nothing.
+
+    With ``--files`` what the person sent is written into a folder as well.
+    """
     _load_rows()
     from tickets import contacts
+    from tickets.contact_files import list_files, read_file
 
     settings = surroundings.load_settings()
+    folder = None if arguments.files is None else _folder(arguments.files)
+
+    def read(tx: Session) -> tuple[Person, dict[str, list[dict[str, object]]], list[object]]:
+        person = contacts.find_person(tx, arguments.address)
+        files: list[object] = []
+        for file in list_files(tx, person.address):
+            saved = None
+            if folder is not None:
+                saved = _save(folder, file, read_file(tx, file))
+            files.append(
+                {
+                    "ticket": file.ticket,
+                    "name": file.name,
+                    "media_type": file.media_type,
+                    "size_bytes": file.size_bytes,
+                    "saved_as": saved,
+                }
+            )
+        return person, contacts.export(tx, person), files
+
     with open_store(settings) as store:
-        person = store.read(lambda tx: contacts.find_person(tx, arguments.address))
-        stored = store.read(lambda tx: contacts.export(tx, person))
+        person, stored, files = store.read(read)
     configured = [
         _document(client.slug, contact, False)
         for client in settings.clients
@@ -73,45 +102,120 @@ def export(surroundings: Surroundings, arguments: Namespace) -> int:
             "names": sorted(person.names),
             "configured": configured,
             "stored": stored,
+            "files": files,
         }
     )
-    return 0 if stored or configured else 1
+    return 0 if stored or configured or files else 1
 
 
 def erase(surroundings: Surroundings, arguments: Namespace) -> int:
-    """Put a pseudonym in the place of one address and its names, for good."""
+    """Show what is stored about one address, ask, and erase it for good.
+
+    Raises ``WrongUsage`` where nobody can be asked and ``--yes`` is missing, ``Refused`` if the
+    answer is no.
+    """
     _load_rows()
     from monitor.service import build_policy
-    from tickets import contacts
+    from tickets import contacts, erasure
 
     settings = surroundings.load_settings()
     policy = build_policy(settings, clock=surroundings.clock)
+    screen, now = surroundings.screen, surroundings.clock.now()
+
+    def look(tx: Session) -> Holdings:
+        person = contacts.find_person(tx, arguments.address)
+        erasure.check_erasable(tx, policy, person.address)
+        return erasure.survey(tx, person, now=now)
+
     with open_store(settings) as store:
-        person = store.read(lambda tx: contacts.find_person(tx, arguments.address))
+        found = store.read(look)
+        if found.is_nothing or not arguments.yes:
+            _show(screen, found, as_json=arguments.json)
+        if found.is_nothing:
+            return 0
+        if not arguments.yes:
+            _ask(screen, arguments.address)
         done = store.write(
-            lambda tx: contacts.erase(tx, policy, person, at=surroundings.clock.now())
+            lambda tx: erasure.erase(
+                tx, policy, contacts.find_person(tx, arguments.address), at=now
+            )
         )
-    screen = surroundings.screen
-    if arguments.json:
+    _show(screen, done.holdings, as_json=arguments.json, pseudonym=done.pseudonym)
+    return 0
+
+
+def _ask(screen: Screen, address: str) -> None:
+    """Return if whoever sits at the terminal says yes."""
+    if not screen.input.isatty():
+        raise WrongUsage(
+            "nothing was erased: there is no terminal to ask; with --yes it is done unasked"
+        )
+    screen.hint(f"Erase {address} for good? It cannot be undone. Type yes:")
+    if screen.input.readline().strip().lower() != "yes":
+        raise Refused("nothing was erased")
+
+
+def _show(
+    screen: Screen, found: Holdings, *, as_json: bool, pseudonym: Pseudonym | None = None
+) -> None:
+    """Print what was found; it was erased if there is a ``pseudonym``."""
+    if as_json:
         screen.document(
             {
-                "pseudonym": done.pseudonym.address,
-                "messages_cancelled": done.cancelled,
-                "links_shut": done.links,
-                "rows_changed": dict(done.rows),
+                "is_erased": pseudonym is not None,
+                "pseudonym": None if pseudonym is None else pseudonym.address,
+                "rows": dict(found.rows),
+                "files": found.files,
+                "file_bytes": found.file_bytes,
+                "messages_waiting": found.messages,
+                "links_in_force": found.links,
+                "requests_without_ticket": found.requests,
             }
         )
-        return 0
-    if not done.rows:
-        screen.line("Nothing was stored about this address.")
-        return 0
-    screen.line(f"Erased. {done.pseudonym.name} <{done.pseudonym.address}> stands in its place.")
-    screen.table([[table, f"{count} changed"] for table, count in sorted(done.rows.items())])
-    screen.line(f"Mails cancelled: {done.cancelled}. Links shut: {done.links}.")
-    screen.line(
-        "Files that the person sent, backups, and mails that have left keep what they hold."
+        return
+    if found.is_nothing:
+        screen.line("Nothing is stored about this address.")
+        return
+    begins = "This would be erased:"
+    if pseudonym is not None:
+        begins = f"Erased. {pseudonym.name} <{pseudonym.address}> stands in its place."
+    screen.line(begins)
+    size = f", {found.file_bytes / 1024**2:.1f} MB" if found.files else ""
+    screen.table(
+        [
+            ["  files sent, deleted", f"{found.files}{size}"],
+            ["  mails waiting, cancelled", str(found.messages)],
+            ["  links in force, shut", str(found.links)],
+            ["  requests without a ticket, dropped", str(found.requests)],
+            *(
+                [f"  {table.replace('_', ' ')} rows, pseudonym put in", str(count)]
+                for table, count in sorted(found.rows.items())
+            ),
+        ]
     )
-    return 0
+    if pseudonym is None:
+        screen.line("Kept: what staff did, all instants, deadlines, promises and figures.")
+    else:
+        screen.line("Backups, and mails that have left, keep what they hold.")
+
+
+def _folder(text: str) -> Path:
+    folder = Path(text)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongUsage(f"--files {text} cannot be made: {error.strerror}") from error
+    return folder
+
+
+def _save(folder: Path, file: ContactFile, content: bytes) -> str:
+    """Write a file into ``folder`` under a name of its own and return that."""
+    name = f"{file.ticket or 'request'}-{file.key[:8]}-{file.name}"
+    try:
+        (folder / name).write_bytes(content)
+    except OSError as error:
+        raise WrongUsage(f"--files: {folder / name} cannot be written: {error.strerror}") from error
+    return name
 
 
 def _load_rows() -> None:

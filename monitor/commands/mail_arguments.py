@@ -50,16 +50,20 @@ def add_contacts(group: Group) -> None:
         contacts,
         "export",
         ("contacts", "export"),
-        does="print everything that is stored about one address, as JSON",
-        example="fettle contacts export anna@harbour-inns.example",
+        does="print everything that is stored about one address, as JSON, with its files",
+        example="fettle contacts export anna@harbour-inns.example --files anna/ > anna.json",
     )
     export.add_argument("address", metavar="ADDRESS", type=kinds.text)
+    export.add_argument(
+        "--files", metavar="DIR", help="write the files that the person sent into this folder"
+    )
     erase = add_leaf(
         contacts,
         "erase",
         ("contacts", "erase"),
-        does="put a pseudonym in the place of one address and name, everywhere and for good",
+        does="show what is stored about one address, ask, and erase it for good",
         example="fettle contacts erase anna@harbour-inns.example",
         has_json=True,
     )
     erase.add_argument("address", metavar="ADDRESS", type=kinds.text)
+    erase.add_argument("--yes", action="store_true", help="do not ask; needed without a terminal")
