@@ -19,8 +19,8 @@ from tests.loopback import Script, serving
 
 STARTED_AT = datetime(2026, 3, 9, 9, 0, tzinfo=UTC)
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-GRACE_SECONDS = 0.5
-"""What a probe may take beyond its site's time-out, to let go of what it holds."""
+GRACE_SECONDS = 3.0
+"""What a probe may take beyond its site's time-out: one that heeds none takes for ever."""
 
 SOON = {"timeout": timedelta(seconds=0.4)}
 """For sites whose server never comes to an end."""

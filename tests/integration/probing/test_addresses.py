@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -14,7 +14,7 @@ import pytest
 
 from monitor.egress import CurlTransport
 from monitor.prober import Prober
-from monitor.rules.observation import Cause, Phase
+from monitor.rules.observation import Cause, Observation, Phase
 from monitor.rules.verdict import Verdict, judge
 from tests import loopback
 from tests.loopback import Authorities, Script, Server, answer, late, redirect, serving
@@ -201,6 +201,17 @@ async def test_a_name_without_addresses(prober: Prober) -> None:
 # Dead addresses that a browser passes over.
 
 
+def passed_over(seen: Observation) -> tuple[str, str]:
+    """Return who gave no connection and who did, by the one warning.
+
+    Whether it tells a time hangs on the machine: tests/unit/test_routes.py sets the times.
+    """
+    (warning,) = seen.warnings
+    words = re.fullmatch(r"(.+) gave no connection(?: within \d+\.\d s)?, and (.+) did", warning)
+    assert words is not None, warning
+    return words[1], words[2]
+
+
 @pytest.fixture
 def ipv6() -> None:
     with socket.socket(socket.AF_INET6) as trial:
@@ -216,7 +227,7 @@ async def test_a_dead_family_is_a_warning(prober: Prober) -> None:
         seen = await observe(prober, server.url(host="two.test"))
         fine = await observe(prober, server.url(host="one.test"))
     assert (seen.cause, seen.remote_address) == (None, "127.0.0.1")
-    assert seen.warnings == ("IPv6 fails: ::1 gave no connection, and 127.0.0.1 did",)
+    assert passed_over(seen) == ("IPv6 fails: ::1", "127.0.0.1")
     assert fine.warnings == ()
 
 
@@ -224,7 +235,7 @@ async def test_a_dead_address_among_good_ones_is_a_warning(prober: Prober) -> No
     async with serving(answer(), host=MANY[1]) as server:
         seen = await observe(prober, server.url(host="many.test"))
     assert (seen.cause, seen.remote_address) == (None, MANY[1])
-    assert seen.warnings == ("127.0.0.1 gave no connection, and 127.0.0.2 did",)
+    assert passed_over(seen) == (MANY[0], MANY[1])
 
 
 async def test_an_address_that_may_not_be_probed_is_a_warning(prober: Prober) -> None:
@@ -252,12 +263,10 @@ def full(host: str, port: int) -> Iterator[None]:
 async def test_a_silent_address_among_good_ones_is_a_warning_with_a_time(prober: Prober) -> None:
     async with serving(answer(), host=MANY[1]) as server:
         with full(MANY[0], server.port):
-            await asyncio.sleep(0)
             seen = await observe(prober, server.url(host="many.test"))
     assert (seen.cause, seen.remote_address) == (None, MANY[1])
-    (warning,) = seen.warnings
-    assert warning.startswith("127.0.0.1 gave no connection within 0.")
-    assert warning.endswith(" s, and 127.0.0.2 did")
+    assert passed_over(seen) == (MANY[0], MANY[1])
+    assert " within " in seen.warnings[0]
 
 
 # One family only.

@@ -6,11 +6,9 @@ import asyncio
 import errno
 import json
 import socket
-import statistics
 import struct
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +22,8 @@ from tests.loopback import Authorities, answer, serving
 from tests.probing import STARTED_AT, a_site, observe, unknown
 
 ROOT = Path(__file__).parents[3]
+PATIENCE = timedelta(seconds=60)
+"""Of each probe here: longer than any machine needs, for nothing waits for its end."""
 
 
 async def test_three_hundred_sites_and_a_hundred_descriptors(authorities: Authorities) -> None:
@@ -93,7 +93,7 @@ async def test_no_ports_left_is_our_own_fault(prober: Prober, taken_port: int, e
 
 
 async def test_twelve_hanging_names_leave_the_other_sites_alone() -> None:
-    """Also their timings: the middle one is within twice of what it was without the twelve."""
+    """They hang until every other site has been seen: none of those can have waited for them."""
     gate = threading.Event()
 
     def system_lookup(host: str, _family: int) -> Sequence[str]:
@@ -105,27 +105,24 @@ async def test_twelve_hanging_names_leave_the_other_sites_alone() -> None:
     turns = asyncio.Semaphore(20)
 
     async def look(url: str) -> Observation:
-        site = a_site(url, timeout=timedelta(seconds=1))
-        if "hangs" in url:  # they do not end in their turn, and must not take one
-            return await prober.probe(site, started_at=STARTED_AT)
         async with turns:
-            return await prober.probe(site, started_at=STARTED_AT)
+            return await prober.probe(a_site(url, timeout=PATIENCE), started_at=STARTED_AT)
+
+    async def hang(url: str) -> Observation:  # takes no turn, for it does not end in one
+        return await prober.probe(a_site(url, timeout=PATIENCE), started_at=STARTED_AT)
 
     async with serving(answer()) as server:
-        good = [server.url(host=f"site-{number}.test") for number in range(188)]
-        hanging = [server.url(host=f"hangs-{number}.test") for number in range(12)]
         try:
-            before = await asyncio.gather(*map(look, good))
-            stuck = [asyncio.create_task(look(url)) for url in hanging]
+            hanging = [server.url(host=f"hangs-{number}.test") for number in range(12)]
+            stuck = [asyncio.create_task(hang(url)) for url in hanging]
+            good = [server.url(host=f"site-{number}.test") for number in range(188)]
             beside = await asyncio.gather(*map(look, good))
-            causes = Counter(each.cause for each in await asyncio.gather(*stuck))
+            are_over = [task.done() for task in stuck]
+            gate.set()
+            then = await asyncio.gather(*stuck)
         finally:
             gate.set()
             await prober.aclose()
-    assert {each.cause for each in (*before, *beside)} == {None}
-    assert causes == {Cause.DNS_TIMEOUT: 12}
-    assert middle(beside) <= 2 * middle(before)
-
-
-def middle(seen: Sequence[Observation]) -> float:
-    return statistics.median(each.duration_seconds for each in seen)
+    assert {each.cause for each in beside} == {None}
+    assert are_over == [False] * 12
+    assert {each.cause for each in then} == {None}
