@@ -102,4 +102,4 @@ class Alertmanager:
         """Stop it."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(120)

@@ -48,7 +48,7 @@ class PostgreSQL:
         process = self._server.get_postmaster_info().process
         assert process is not None
         process.send_signal(signal.SIGQUIT)
-        process.wait(30)
+        process.wait(120)
 
     def _url_of(self, database: str) -> str:
         return self._url.set(database=database).render_as_string(hide_password=False)

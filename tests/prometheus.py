@@ -105,7 +105,7 @@ class Prometheus:
         self._http.close()
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(120)
 
     def get(self, path: str, **parameters: str) -> Any:
         """Return what ``/api/v1/...`` answers as data; a refusal fails the test."""

@@ -93,7 +93,7 @@ class Postbox:
             target=lambda: asyncio.run(self._serve(listening)), name="postbox"
         )
         self._thread.start()
-        if not listening.wait(10):
+        if not listening.wait(60):
             raise TimeoutError("the postbox did not start")
 
     def stop(self) -> None:
@@ -101,10 +101,10 @@ class Postbox:
         if self._loop is None or self._thread is None:
             return
         self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop = self._thread = None
 
-    def wait_for(self, count: int, *, within: float = 30) -> list[Received]:
+    def wait_for(self, count: int, *, within: float = 60) -> list[Received]:
         """Return the mails once ``count`` came; raises TimeoutError after ``within`` seconds."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self.mails) >= count, within):

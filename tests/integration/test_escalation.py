@@ -144,7 +144,7 @@ def test_two_sweepers_at_once_tell_once(store: Store) -> None:
 
     def pass_over(mine: Store) -> None:
         due = mine.read(lambda tx: list_running_out(tx, POLICY, after(46)))
-        barrier.wait(10)
+        barrier.wait(60)
         for ticket_id in due:
             mine.write(lambda tx, id_=ticket_id: escalate(tx, POLICY, id_, at=after(46)))
 

@@ -37,7 +37,7 @@ async def test_a_stop_that_comes_while_a_role_is_being_started_stops_it_too() ->
     running = asyncio.create_task(supervisor.run(stop))
     await asyncio.sleep(0)  # the children are asked for, none has been started
     stop.set()
-    await asyncio.wait_for(running, 30)
+    await asyncio.wait_for(running, 60)
     assert supervisor.pids() == {}
 
 
@@ -48,8 +48,8 @@ async def test_a_role_that_ends_is_started_again_however_it_ended(end: str) -> N
     children, stop = Children(first=f"import os, sys; {end}"), asyncio.Event()
     supervisor = Supervisor(("desk",), children, clock=SystemClock())
     running = asyncio.create_task(supervisor.run(stop))
-    await asyncio.wait_for(children.again.wait(), 30)
+    await asyncio.wait_for(children.again.wait(), 60)
     stop.set()
-    await asyncio.wait_for(running, 30)
+    await asyncio.wait_for(running, 60)
     assert children.started == ["desk", "desk"]
     assert supervisor.pids() == {}

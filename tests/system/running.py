@@ -26,7 +26,7 @@ Found = TypeVar("Found")
 PASSWORD = "correct horse battery staple"
 
 
-def eventually(look: Callable[[], Found], *, within: float = 60, what: str = "") -> Found:
+def eventually(look: Callable[[], Found], *, within: float = 180, what: str = "") -> Found:
     """Return what ``look`` returns as soon as it is true; the service is another process.
 
     There is no event to await there, so it looks ten times a second, and fails after ``within``.
@@ -177,7 +177,7 @@ class Service:
         """Stop the service in order and return its exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(30)
+        code = self.process.wait(120)
         self._join()
         return code
 
@@ -208,8 +208,11 @@ class Service:
         return started[-1]
 
     def metric(self, name: str, **labels: str) -> float | None:
-        """Return the value of the series with at least ``labels``; None if there is none."""
-        page = httpx.get(f"{self.url}/metrics", timeout=10).text
+        """Return the value of the series with at least ``labels``; None if there is none now."""
+        try:
+            page = httpx.get(f"{self.url}/metrics", timeout=30).text
+        except httpx.TransportError:  # the desk is just being started again
+            return None
         for family in text_string_to_metric_families(page):
             for sample in family.samples:
                 if sample.name == name and labels.items() <= sample.labels.items():
@@ -249,15 +252,17 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or status.read_text().split()[2] != "Z"
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # it went while we looked
 
 
 class Desk:
     """A browser at the desk: signs in and posts the forms that the pages show."""
 
     def __init__(self, url: str, *, email: str) -> None:
-        self._http = httpx.Client(base_url=url, headers={"Origin": url}, timeout=20)
+        self._http = httpx.Client(base_url=url, headers={"Origin": url}, timeout=60)
         answer = self._http.post("/sign-in", data={"email": email, "password": PASSWORD})
         assert answer.status_code == 303, answer.text
 

@@ -96,7 +96,7 @@ def test_alerts_arrive_end_and_are_reconciled(
         f"{service.url}/api/v1/alerts/prometheus",
         content=a_body(an_alert("Forgotten", starts_at=begun)),
         headers={"Authorization": f"Bearer {TOKEN}"},
-        timeout=20,
+        timeout=60,
     )
     assert posted.status_code == 200
     forgotten_at = datetime.now(UTC)

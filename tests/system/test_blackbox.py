@@ -53,7 +53,7 @@ def blackbox(scraped: Scraped, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield f"http://{address}/probe"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def _is_there(address: str) -> bool:
@@ -91,9 +91,9 @@ def test_what_it_says_of_a_site_fettle_says_as_well(
         "not answering": f"{sites.dead}/",
     }[name]
     theirs = samples(
-        httpx.get(blackbox, params={"target": url, "module": "http_2xx"}, timeout=20).text
+        httpx.get(blackbox, params={"target": url, "module": "http_2xx"}, timeout=60).text
     )
-    page = httpx.get(f"http://127.0.0.1:{scraped.service.port}/metrics", timeout=20).text
+    page = httpx.get(f"http://127.0.0.1:{scraped.service.port}/metrics", timeout=60).text
     ours = samples(page, instance=url)
     assert theirs.keys() - ours.keys() == set()
     differing = {

@@ -101,7 +101,7 @@ class Stack:
         for process in self.processes.values():
             process.terminate()
         for process in self.processes.values():
-            process.wait(30)
+            process.wait(120)
 
 
 @pytest.fixture

@@ -162,13 +162,13 @@ def seeded(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path) -> I
             send_alerts(url)
             httpx.get(f"{url}/status/nobody")
         eventually(
-            lambda: not missing(prometheus), what="every rule to have been evaluated", within=60
+            lambda: not missing(prometheus), what="every rule to have been evaluated", within=180
         )
         yield Seeded(prometheus, url)
     finally:
         prometheus.stop()
         service.terminate()
-        service.wait(30)
+        service.wait(120)
         store.close()
 
 
@@ -187,7 +187,7 @@ def send_alerts(url: str) -> None:
     ]
     body = {"version": "4", "status": "firing", "receiver": "fettle", "alerts": alerts}
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    answer = httpx.post(f"{url}/api/v1/alerts/main", json=body, headers=headers, timeout=20)
+    answer = httpx.post(f"{url}/api/v1/alerts/main", json=body, headers=headers, timeout=60)
     assert answer.status_code == 200, answer.text
 
 
@@ -199,7 +199,7 @@ def missing(prometheus: Prometheus) -> list[str]:
 def _answers(url: str, service: subprocess.Popen[bytes], log: Path) -> bool:
     assert service.poll() is None, log.read_text(errors="replace")
     try:
-        return httpx.get(f"{url}/metrics", timeout=10).status_code == 200
+        return httpx.get(f"{url}/metrics", timeout=60).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -254,7 +254,7 @@ def test_every_rule_is_evaluated_and_the_seeded_ones_fire(seeded: Seeded) -> Non
 
 @pytest.mark.parametrize("path", sorted(LINKED))
 def test_a_link_leads_to_a_page_of_the_desk(seeded: Seeded, path: str) -> None:
-    page = httpx.get(f"{seeded.url}{path}", timeout=20)
+    page = httpx.get(f"{seeded.url}{path}", timeout=60)
     if path == "/-/ready":
         assert page.status_code in {200, 503}
     else:
@@ -263,7 +263,7 @@ def test_a_link_leads_to_a_page_of_the_desk(seeded: Seeded, path: str) -> None:
 
 
 def test_a_page_that_is_not_there_is_told_from_one_that_is(seeded: Seeded) -> None:
-    assert httpx.get(f"{seeded.url}/nowhere", timeout=20).status_code == 404
+    assert httpx.get(f"{seeded.url}/nowhere", timeout=60).status_code == 404
 
 
 def test_a_table_of_sites_has_every_state(seeded: Seeded) -> None:

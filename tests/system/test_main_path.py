@@ -68,7 +68,6 @@ def wait_for_mails(postbox: Postbox, word: str, *addresses: str) -> None:
     for address in addresses:
         eventually(
             lambda address=address: [m for m in postbox.to(address) if word in m.subject],
-            within=120,
             what=f"the mail '{word}' to {address}",
         )
 

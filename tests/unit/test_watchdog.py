@@ -152,7 +152,7 @@ async def test_a_pulse_reaches_the_supervisor_with_the_name_of_its_role() -> Non
     with pulses.of("prober") as descriptor:
         pulse = Pulse(descriptor)
         pulse.beat()
-        await asyncio.wait_for(noted.wait(), 10)
+        await asyncio.wait_for(noted.wait(), 60)
         for _ in range(70_000):  # a supervisor that does not read
             pulse.beat()
     assert came == ["prober"]
