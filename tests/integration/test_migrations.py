@@ -106,6 +106,36 @@ def test_messages_and_their_deliveries_outlive_that_a_message_needs_no_ticket(
             assert connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall() == []
 
 
+FILES_BEFORE_THEIR_SENDERS = """
+    UPDATE ticket SET requester_address = 'Carla@harbour.test' WHERE id = 1;
+    INSERT INTO entry (ticket_id, number, at, action, priority, actor, text, is_visible, before,
+        after) VALUES (1, 2, INSTANT, 'client_reply', 'normal', 'Ben', '', TRUE, '{}', '{}'),
+        (1, 3, INSTANT, 'client_reply', 'normal', 'Office', '', TRUE, '{}', '{}');
+    INSERT INTO ticket_link (token_hash, ticket_id, address, address_key, name, issued_at,
+        expires_at)
+        VALUES ('a', 1, 'Ben@harbour.test', 'ben@harbour.test', 'Ben', INSTANT, INSTANT),
+        ('b', 1, 'one@harbour.test', 'one@harbour.test', 'Office', INSTANT, INSTANT),
+        ('c', 1, 'two@harbour.test', 'two@harbour.test', 'Office', INSTANT, INSTANT);
+    INSERT INTO attachment (id, ticket_id, entry_number, name, media_type, size_bytes, sha256,
+        kept_at) VALUES ('1', 1, 1, 'a.txt', 'text/plain', 1, '', INSTANT),
+        ('2', 1, 2, 'a.txt', 'text/plain', 1, '', INSTANT),
+        ('3', 1, 3, 'a.txt', 'text/plain', 1, '', INSTANT)
+"""
+
+
+def test_files_that_are_kept_find_their_senders_where_these_can_be_told(empty: Store) -> None:
+    upgrade_to(empty, "0012_pre_contacts")
+    instant = "0" if empty.is_sqlite else "'2026-03-03T10:00:00Z'"
+    with empty.engine.begin() as connection:
+        for statement in (A_TICKET, *FILES_BEFORE_THEIR_SENDERS.split(";")):
+            connection.exec_driver_sql(statement.replace("INSTANT", instant))
+    upgrade(empty)
+    with empty.engine.begin() as connection:
+        query = "SELECT sender_address FROM attachment ORDER BY id"
+        found = connection.exec_driver_sql(query).scalars().all()
+    assert found == ["Carla@harbour.test", "Ben@harbour.test", None]
+
+
 def test_upgrading_again_changes_nothing(empty: Store) -> None:
     upgrade(empty)
     upgrade(empty)
