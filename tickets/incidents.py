@@ -63,16 +63,19 @@ def recover(
     )
     if not is_told:
         return ticket
+    next_word = ticket.update_by if ticket.update_by and ticket.update_by > at else None
     tell_all(
         tx,
         policy,
         ticket,
         notice=seen.notice,
-        facts={
+        facts=promise_facts(policy, ticket, promise_of(tx, ticket), at)
+        | {
             "since": since.isoformat(),
             "until": until.isoformat(),
             "duration_seconds": max((until - since).total_seconds(), 0.0),
             "is_outstanding": ticket.status not in {Status.RESOLVED, Status.CLOSED},
+            "next_word_by": next_word.isoformat() if next_word else None,
         },
         actor=seen.by,
         at=at,

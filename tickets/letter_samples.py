@@ -64,6 +64,7 @@ SAMPLE_FACTS = MappingProxyType(
             "resumes_at": "2026-03-09T09:00:00+00:00",
         },
         Notice.RECOVERED: _COMMON
+        | _PROMISE
         | {
             "at": "2026-03-09T09:20:22+00:00",
             "since": "2026-03-09T09:04:10+00:00",
@@ -177,6 +178,7 @@ SAMPLE_FACTS = MappingProxyType(
             "since": "2026-03-09T09:04:10+00:00",
         },
         Notice.ALERT_ENDED: _COMMON
+        | _PROMISE
         | {
             "title": "Harbour Inns: QueueStuck: 340 bookings wait",
             "since": "2026-03-09T09:04:10+00:00",

@@ -93,7 +93,8 @@ class MailIdentity:
         brand = one_line(brand or "", limit=MAX_BRAND)
         if not brand or brand.casefold() == one_line(self.name).casefold():
             return self
-        return replace(self, name=f"{brand} support via {self.name}")
+        desk = "" if brand.casefold().endswith(" support") else " support"
+        return replace(self, name=f"{brand}{desk} via {self.name}")
 
     def owns(self, address: str) -> bool:
         """Tell whether ``address`` is our own: a client's mail to it would come back to us."""

@@ -13,6 +13,7 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
+from sqlmodel import col, select
 from structlog.testing import capture_logs
 
 from monitor.cli import main
@@ -21,14 +22,18 @@ from monitor.roles.letters import LetterWatch
 from tests.builders import a_policy
 from tests.clocks import FakeClock
 from tests.smtp import Postbox, Received
+from tests.tickets import opened
+from tickets.actions import acknowledge
 from tickets.delivery import Delivery
 from tickets.history import Actor
+from tickets.incidents import recover
 from tickets.letter import Letters
 from tickets.letter_preview import SampleLetter, preview_letters
 from tickets.letter_samples import SAMPLE_FACTS
 from tickets.mail import MailIdentity, compose
 from tickets.mail_channel import MailChannel
 from tickets.opening import NewRequest, Requester, open_request
+from tickets.policy import Policy
 from tickets.queries.messages import list_messages
 from tickets.rules.message import MessageState
 from tickets.rules.notice import AUTOMATIC_NOTICES, Audience, Notice
@@ -36,6 +41,7 @@ from tickets.rules.ticket import Category, Priority
 from tickets.settings.mail import MailSecurity
 from tickets.smtp import MailServer, SmtpSender
 from tickets.store import Store
+from tickets.tables import MessageRow
 
 ANNA = "anna@harbour.test"
 IDENTITY = MailIdentity(
@@ -121,6 +127,35 @@ async def test_case_11_a_client_with_our_own_address_gets_no_mail_and_no_loop_be
         assert box.mails == []
     states = {m.state for m in store.read(list_messages) if m.address == "Help@agency.test"}
     assert states == {MessageState.DEAD}
+
+
+def recovered(store: Store, policy: Policy, *, since: datetime, at: datetime) -> str:
+    """Let the first ticket's site recover; return the letter to the client."""
+    store.write(lambda tx: recover(tx, policy, 1, since=since, until=at, is_told=True, at=at))
+    query = select(MessageRow).where(col(MessageRow.notice) == Notice.RECOVERED)
+    rows = store.read(lambda tx: list(tx.exec(query.where(col(MessageRow.address) == ANNA))))
+    return Letters().write(Notice.RECOVERED, Audience.CLIENT, rows[0].facts).text
+
+
+def test_a_recovery_before_anybody_answered_repeats_by_when_somebody_does(
+    store: Store, clock: FakeClock
+) -> None:
+    policy, at = a_policy(), clock.now()
+    opened(store, policy, at=at)
+    letter = recovered(store, policy, since=at, at=at + timedelta(minutes=5))
+    assert "We are still looking at what caused it.\nWe will answer by" in letter
+
+
+def test_a_recovery_after_an_acknowledgement_says_when_the_next_word_comes(
+    store: Store, clock: FakeClock
+) -> None:
+    policy, at = a_policy(), clock.now()
+    ref = opened(store, policy, at=at)
+    sam = Actor("Sam Okafor", 1)
+    store.write(lambda tx: acknowledge(tx, policy, ref, actor=sam, at=at + timedelta(minutes=1)))
+    letter = recovered(store, policy, since=at, at=at + timedelta(minutes=5))
+    assert "You will hear from us again by" in letter
+    assert "We will answer by" not in letter
 
 
 Call = Callable[..., tuple[int, str, str]]

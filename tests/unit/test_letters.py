@@ -201,6 +201,19 @@ def test_a_recovery_says_from_when_to_when_and_whether_work_goes_on() -> None:
     assert "still looking" not in write(Notice.RECOVERED, is_outstanding=False).text
 
 
+@pytest.mark.parametrize("notice", [Notice.RECOVERED, Notice.ALERT_ENDED])
+def test_a_recovery_says_by_when_the_client_hears_more(notice: Notice) -> None:
+    assert "We will answer by Mon 9 Mar 2026 10:04 GMT." in write(notice).text
+    assert "Respond by Mon 9 Mar 2026 10:04 GMT." in write(notice, Audience.STAFF).text
+    taken = write(notice, answered_by="Sam", next_word_by="2026-03-09T10:12:05+00:00").text
+    assert "You will hear from us again by Mon 9 Mar 2026 10:12 GMT." in taken
+    assert "We will answer" not in taken
+    told = write(notice, answered_by="Sam").text
+    assert "We will answer" not in told
+    over = write(notice, is_outstanding=False).text
+    assert "We will answer" not in over
+
+
 def test_an_acknowledgement_names_the_person_and_the_next_word() -> None:
     text = write(Notice.ACKNOWLEDGED).text
     assert "Sam Okafor has taken your ticket about ‘Booking site’." in text

@@ -216,6 +216,7 @@ def test_case_14_plain_facts_are_text_as_well() -> None:
         ("", "Bright Agency"),
         ("bright agency", "Bright Agency"),
         ("Harbour Inns", "Harbour Inns support via Bright Agency"),
+        ("Harbour Inns Support", "Harbour Inns Support via Bright Agency"),
         ("Tom, Dick & Harry <x@y.test>", "Tom, Dick & Harry <x@y.test> support via Bright Agency"),
         ("Café Zoë", "Café Zoë support via Bright Agency"),
     ],
