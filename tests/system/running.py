@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -25,6 +26,9 @@ Found = TypeVar("Found")
 
 PASSWORD = "correct horse battery staple"
 
+_FIRST_PORT = 10_000 + os.getpid() % 200 * 100
+_PORTS = iter(range(_FIRST_PORT, _FIRST_PORT + 100))
+
 
 def eventually(look: Callable[[], Found], *, within: float = 180, what: str = "") -> Found:
     """Return what ``look`` returns as soon as it is true; the service is another process.
@@ -42,10 +46,16 @@ def eventually(look: Callable[[], Found], *, within: float = 180, what: str = ""
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port that nobody listens at, and that nobody is given meanwhile.
+
+    It lies below those that the system hands out by itself, in a part of this process's own, and no
+    two calls return the same: a service may stop and find its port again.
+    """
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is left to this process")
 
 
 class Website:

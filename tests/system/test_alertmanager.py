@@ -141,8 +141,12 @@ def test_alerts_arrive_end_and_are_reconciled(
     eventually(lambda: "BeginsUnheard" in tickets(store), what="what began unheard")
     eventually(lambda: states(store)["Forgotten"] is AlertState.GONE, what="the list to be read")
 
+    # An Alertmanager tries for ten seconds: a service that is back so soon hears of the brief one.
+    eventually(lambda: states(store).get("Brief") is not AlertState.FIRING, what="its end as well")
+
     found = tickets(store)
-    assert "Brief" not in found
+    brief = found.pop("Brief", None)
+    assert brief is None or brief.recovered_at
     assert {name for name, row in found.items() if row.recovered_at} == {
         "Ends",
         "EndsUnheard",
