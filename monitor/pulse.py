@@ -1,4 +1,4 @@
-"""Signs of life of the roles: each beats through a pipe that its supervisor reads.
+"""Signs of life of the roles: each beats through a pipe that its supervisor reads, and may ask.
 
 The store is no way for them: while it is away, roles are well and say so, and starting them again
 would only lose what they keep for it.
@@ -11,6 +11,8 @@ import contextlib
 import os
 from collections.abc import Callable, Generator
 
+from monitor.reloading import ASK
+
 
 class Pulse:
     """A child's end: ``descriptor`` is the pipe that the supervisor gave it."""
@@ -22,15 +24,28 @@ class Pulse:
 
     def beat(self) -> None:
         """Give a sign of life; a supervisor that does not read, or is gone, costs nothing."""
+        self._write(b".")
+
+    def ask(self) -> None:
+        """Ask the supervisor to take a changed configuration into use."""
+        self._write(ASK)
+
+    def _write(self, octet: bytes) -> None:
         with contextlib.suppress(OSError):
-            os.write(self._descriptor, b".")
+            os.write(self._descriptor, octet)
 
 
 class Pulses:
-    """The supervisor's end: calls ``note`` with the role whenever its process beats."""
+    """The supervisor's end: calls ``note`` with the role whenever its process beats.
 
-    def __init__(self, note: Callable[[str], None]) -> None:
+    ``asked`` is called when a process asks for a reload.
+    """
+
+    def __init__(
+        self, note: Callable[[str], None], asked: Callable[[], None] | None = None
+    ) -> None:
         self._note = note
+        self._asked = asked
         self._readers: set[int] = set()
 
     @contextlib.contextmanager
@@ -60,6 +75,8 @@ class Pulses:
             return
         if beats:
             self._note(role)
+            if ASK in beats and self._asked is not None:
+                self._asked()
         else:
             self._forget(reader)  # the process has ended
 

@@ -86,6 +86,9 @@ SCHEDULER_FAMILIES = (LATENESS, RUNS, DUE, IN_FLIGHT, LAST_TICK)
 SERVICE_FAMILIES = (BUILD, RELOADED, RELOADED_AT, CONFIGURED, STORE_ERRORS)
 
 OUTCOMES = ("ok", "error", "missed", "skipped")
+JOBS = ("probe", "deadline", "mail", "sweep", "reload")
+"""Jobs that are always told of; others once they have run."""
+
 OPERATIONS = ("read", "write")
 
 
@@ -104,20 +107,6 @@ class ServiceFigures:
     reloaded_at: datetime
     is_reload_good: bool = True
     runs: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
-
-
-class LastLoad:
-    """Whether the last load of the configuration worked; a role hears it from its supervisor.
-
-    A role that runs was started with one that did.
-    """
-
-    def __init__(self) -> None:
-        self.is_good = True
-
-    def refuse(self) -> None:
-        """Take note that a later configuration was refused and the old one goes on."""
-        self.is_good = False
 
 
 def monitor_metrics(incidents: IncidentFigures, probers: ProberFigures) -> Iterator[Metric]:
@@ -178,6 +167,6 @@ def _answered(probers: ProberFigures, clients: Mapping[str, int]) -> Metric:
 
 
 def _runs(runs: Mapping[str, Mapping[str, int]]) -> Iterator[Row]:
-    for job, outcomes in runs.items():
+    for job in dict.fromkeys((*JOBS, *runs)):
         for outcome in OUTCOMES:
-            yield (job, outcome), outcomes.get(outcome, 0)
+            yield (job, outcome), runs.get(job, {}).get(outcome, 0)

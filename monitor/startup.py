@@ -7,9 +7,10 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -17,20 +18,16 @@ from monitor.kept_configuration import KeptConfiguration
 from monitor.logs import set_up_logs
 from monitor.notify_socket import NotifySocket
 from monitor.pulse import Pulse
-from monitor.service import Beat, Role, prepare_store
-from monitor.service_metrics import LastLoad
+from monitor.reloading import Loads, Reloads
+from monitor.service import Beat, Role, give_none, prepare_store
 from monitor.settings import Settings
 from monitor.settings.load import load
 from monitor.supervisor import ROLES, Launch, Supervisor
 from monitor.watchdog import Watchdog
 from tickets.clock import Clock, SystemClock
-from tickets.errors import Misconfigured, Unavailable
 from tickets.store import Store
 
 log = structlog.get_logger()
-
-REFUSED = b"R"
-"""What a supervisor tells its roles when a reload was refused."""
 
 
 def stop_on_signals(stop: asyncio.Event) -> list[int]:
@@ -47,17 +44,16 @@ def stop_on_signals(stop: asyncio.Event) -> list[int]:
     return came
 
 
-def heed_supervisor(stop: asyncio.Event, last_load: LastLoad) -> None:
+def heed_supervisor(stop: asyncio.Event, loads: Loads) -> None:
     """Listen to standard input: it ends when the supervisor that held it open is gone.
 
-    Then ``stop`` is set. Until then it may tell that a new configuration was refused.
+    Then ``stop`` is set. Until then it tells how reloads went.
     """
     loop = asyncio.get_running_loop()
 
     def read() -> None:
         heard = os.read(sys.stdin.fileno(), 1024)
-        if REFUSED in heard:
-            last_load.refuse()
+        loads.hear(heard)
         if not heard:
             loop.remove_reader(sys.stdin.fileno())
             log.warning("supervisor.gone")
@@ -93,30 +89,30 @@ def run(
         prepare(settings, location=location, clock=clock)
     notify = NotifySocket.from_environ(environ, pid=os.getpid())
     watchdog = Watchdog(notify, ROLES if role == "all" else (role,), clock=clock)
+
+    def read_anew() -> Settings:
+        settings = read()
+        prepare(settings, location=location, clock=clock)
+        return settings
+
     if role == "all":
         with KeptConfiguration(config) as kept:
             launch = Launch(config=kept.path, location=location, listen=listen)
-            supervisor = Supervisor(ROLES, launch, clock=clock, note=watchdog.note)
 
-            def prepare_anew() -> Settings:
-                settings = read()
-                prepare(settings, location=location, clock=clock)
+            def keep_anew() -> None:
+                read_anew()
                 kept.keep()
-                return settings
 
-            return asyncio.run(_supervise(supervisor, prepare_anew, watchdog=watchdog))
-    beat = partial(watchdog.note, role) if pulse is None else Pulse(pulse).beat
-    last_load = LastLoad()
-    part = _make_role(
-        role,
-        settings,
-        location=location,
-        holder=holder,
-        clock=clock,
-        beat=beat,
-        last_load=last_load,
+            reloads = Reloads(config, keep_anew)
+            return asyncio.run(_supervise(launch, reloads, watchdog, clock=clock))
+    make = partial(
+        _make_role, role, location=location, holder=holder or secrets.token_hex(8), clock=clock
     )
-    return asyncio.run(_run_role(part, None if supervised else watchdog, last_load))
+    if supervised:
+        return asyncio.run(_run_supervised(make, settings, None if pulse is None else Pulse(pulse)))
+    return asyncio.run(
+        _run_alone(make, settings, reloads=Reloads(config, read_anew), watchdog=watchdog, role=role)
+    )
 
 
 def _make_role(
@@ -124,13 +120,12 @@ def _make_role(
     settings: Settings,
     *,
     location: str,
-    holder: str | None,
+    holder: str,
     clock: Clock,
     beat: Beat,
-    last_load: LastLoad,
+    loads: Loads,
 ) -> Role:
     """Build one role; each is imported only in the process that runs it."""
-    holder = holder or secrets.token_hex(8)
     match role:
         case "prober":
             from monitor.roles.prober import ProberRole
@@ -141,9 +136,7 @@ def _make_role(
         case "desk":
             from monitor.roles.desk import DeskRole
 
-            return DeskRole(
-                settings=settings, holder=holder, clock=clock, beat=beat, last_load=last_load
-            )
+            return DeskRole(settings=settings, holder=holder, clock=clock, beat=beat, loads=loads)
         case _:
             from monitor.roles.delivery import DeliveryRole
 
@@ -162,55 +155,92 @@ def prepare(settings: Settings, *, location: str, clock: Clock) -> None:
         store.close()
 
 
+class _Make(Protocol):
+    """Builds the role of this process from settings."""
+
+    def __call__(self, settings: Settings, /, *, beat: Beat, loads: Loads) -> Role: ...
+
+
 async def _supervise(
-    supervisor: Supervisor, prepare_anew: Callable[[], Settings], *, watchdog: Watchdog
+    launch: Launch, reloads: Reloads[None], watchdog: Watchdog, *, clock: Clock
 ) -> int:
+    """Run all roles; on a reload each is started anew with the configuration that was kept."""
     stop = asyncio.Event()
     came = stop_on_signals(stop)
-    reload = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.order)
+    supervisor = Supervisor(ROLES, launch, clock=clock, note=watchdog.note, asked=reloads.ask)
 
-    async def reload_on_signal() -> None:
+    async def reload_whenever_asked() -> None:
         while True:
-            await reload.wait()
-            reload.clear()
-            try:
-                settings = await asyncio.to_thread(prepare_anew)
-            except (Misconfigured, Unavailable) as error:
-                # The old configuration goes on: a slip of the pen must not stop the watch.
-                log.warning("supervisor.reload_refused", fault=str(error))
-                supervisor.tell(REFUSED)
-                continue
+            await reloads.next(supervisor.tell)
             watchdog.reloading()
             await supervisor.restart()
-            log.info("supervisor.reloaded", sites=settings.count_sites())
+            log.info("supervisor.reloaded")
 
-    beside = [asyncio.create_task(work) for work in (reload_on_signal(), watchdog.run())]
-    stopping = asyncio.create_task(_tell_stop(stop, watchdog))
+    works = (reload_whenever_asked(), watchdog.run(), _tell_stop(stop, watchdog))
+    beside = [asyncio.create_task(work) for work in works]
     try:
         await supervisor.run(stop)
-    finally:
-        for task in (*beside, stopping):
-            task.cancel()
-    return 128 + came[0] if came else 0
-
-
-async def _run_role(part: Role, watchdog: Watchdog | None, last_load: LastLoad) -> int:
-    """Run one role; with ``watchdog`` nobody supervises it and it reports by itself."""
-    stop = asyncio.Event()
-    came = stop_on_signals(stop)
-    beside: list[asyncio.Task[None]] = []
-    if watchdog is None:
-        heed_supervisor(stop, last_load)
-    else:
-        works = (watchdog.run(), _tell_stop(stop, watchdog))
-        beside = [asyncio.create_task(work) for work in works]
-    try:
-        await part.run(stop)
     finally:
         for task in beside:
             task.cancel()
     return 128 + came[0] if came else 0
+
+
+async def _run_supervised(make: _Make, settings: Settings, pulse: Pulse | None) -> int:
+    """Run one role for a supervisor, which watches it and starts it anew."""
+    stop = asyncio.Event()
+    came = stop_on_signals(stop)
+    loads = Loads(None if pulse is None else pulse.ask)
+    heed_supervisor(stop, loads)
+    await make(settings, beat=give_none if pulse is None else pulse.beat, loads=loads).run(stop)
+    return 128 + came[0] if came else 0
+
+
+async def _run_alone(
+    make: _Make, settings: Settings, *, reloads: Reloads[Settings], watchdog: Watchdog, role: str
+) -> int:
+    """Run one role that nobody supervises; on a reload it ends in order and begins anew here."""
+    stop = asyncio.Event()
+    came = stop_on_signals(stop)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.order)
+    loads = Loads(reloads.ask)
+    beat = partial(watchdog.note, role)
+    works = (watchdog.run(), _tell_stop(stop, watchdog))
+    beside = [asyncio.create_task(work) for work in works]
+    latest: Settings | None = settings
+    try:
+        while latest is not None and not stop.is_set():
+            part, latest = make(latest, beat=beat, loads=loads), None
+            ending = asyncio.Event()
+            loading = asyncio.create_task(reloads.next(loads.hear))
+            ender = asyncio.create_task(_end(ending, stop, loading, watchdog))
+            try:
+                await part.run(ending)
+            finally:
+                ender.cancel()
+                if not loading.cancel():
+                    latest = loading.result()
+                    log.info("supervisor.reloaded", sites=latest.count_sites())
+    finally:
+        for task in beside:
+            task.cancel()
+    return 128 + came[0] if came else 0
+
+
+async def _end(
+    ending: asyncio.Event,
+    stop: asyncio.Event,
+    loading: asyncio.Task[Settings],
+    watchdog: Watchdog,
+) -> None:
+    """Set ``ending`` once a stop was asked for or another configuration is there."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopping, loading}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if loading.done():
+        watchdog.reloading()
+    ending.set()
 
 
 async def _tell_stop(stop: asyncio.Event, watchdog: Watchdog) -> None:

@@ -19,6 +19,7 @@ from typing import Protocol, TextIO
 import structlog
 
 from monitor.pulse import Pulses
+from monitor.reloading import Word
 from tickets.clock import Clock
 
 log = structlog.get_logger()
@@ -66,7 +67,8 @@ class Command(Protocol):
 class Supervisor:
     """Keeps one process per role running until it is told to stop.
 
-    With ``note`` each is given a pipe for its signs of life, and ``note`` is called with the role.
+    With ``note`` each is given a pipe for its signs of life, and ``note`` is called with the role;
+    ``asked`` when one of them asks for a reload.
     """
 
     def __init__(
@@ -77,8 +79,9 @@ class Supervisor:
         clock: Clock,
         stderr: TextIO | None = None,
         note: Callable[[str], None] | None = None,
+        asked: Callable[[], None] | None = None,
     ) -> None:
-        self._pulses = None if note is None else Pulses(note)
+        self._pulses = None if note is None else Pulses(note, asked)
         self._roles = roles
         self._launch = launch
         self._clock = clock
@@ -142,15 +145,15 @@ class Supervisor:
             role: child.pid for role, child in self._children.items() if child.returncode is None
         }
 
-    def tell(self, word: bytes) -> None:
-        """Tell every role a word, those that are started later too, until the next ``restart``."""
-        self._told = word
+    def tell(self, word: Word) -> None:
+        """Tell every role how a reload went; those that are started later hear it all."""
+        if word.is_kept:
+            self._told += word
         for child in self._children.values():
             _say(child, word)
 
     async def restart(self) -> None:
         """Stop each role in order; it is started again at once, with the settings as they are."""
-        self._told = b""
         for role in self._roles:
             await self._stop_child(role)
 

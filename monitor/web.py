@@ -24,11 +24,13 @@ from monitor.http_metrics import CountRequests, Requests
 from monitor.methods import routes_of
 from monitor.metrics import KEPT_SECONDS, MetricsPage
 from monitor.queries import readiness
+from monitor.reloading import Loads, Word
 from monitor.rules.site import Network
-from monitor.service_metrics import LastLoad, ServiceFigures
+from monitor.service_metrics import ServiceFigures
 from monitor.store_watch import StoreWatch
 from monitor.unread_bodies import ReadOn
 from tickets.api.app import ApiContext, api_mount
+from tickets.api.problems import answer_problem, rejected
 from tickets.calendars import ends_soon
 from tickets.clock import Clock
 from tickets.desk.app import desk_app
@@ -42,6 +44,11 @@ from tickets.store import Store
 
 log = structlog.get_logger()
 
+_REFUSED = (
+    "The configuration was refused and the one before stays in force: fettle check-config and the "
+    "log say why."
+)
+
 BIND_FOR = 15.0
 """Seconds for which a busy port is tried again: the desk before us may still be stopping."""
 
@@ -54,7 +61,7 @@ class Web:
     policy: Policy
     clock: Clock
     service: ServiceFigures
-    last_load: LastLoad = field(default_factory=LastLoad)
+    loads: Loads = field(default_factory=Loads)
     metrics_kept: timedelta = timedelta(seconds=KEPT_SECONDS)
     alert_sources: Sequence[AlertSource] = ()
 
@@ -66,7 +73,7 @@ def create_app(web: Web) -> Starlette:
         web.store,
         web.clock,
         policy=lambda: web.policy,
-        service=lambda: replace(web.service, is_reload_good=web.last_load.is_good),
+        service=lambda: _figures(web.service, web.loads),
         requests=requests,
         kept=web.metrics_kept,
     )
@@ -83,7 +90,7 @@ def create_app(web: Web) -> Starlette:
         except Unavailable as error:
             reasons, warnings = [str(error)], []
         is_ready = not reasons
-        if not web.last_load.is_good:
+        if not web.loads.is_good:
             warnings.append("the last configuration was refused; the one before is in force")
         last = ends_soon(web.policy, web.clock.now())
         if last is not None:
@@ -92,6 +99,18 @@ def create_app(web: Web) -> Starlette:
             {"ready": is_ready, "reasons": reasons, "warnings": warnings},
             status_code=200 if is_ready else 503,
         )
+
+    async def reload(request: Request) -> Response:
+        if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+            return answer_problem(rejected(403, "cross-site", "Another site asked.").problem)
+        try:
+            word = await web.loads.ask()
+        except Unavailable as error:
+            return answer_problem(rejected(503, "unavailable", f"{error}.").problem)
+        if word in {Word.REFUSED, Word.STILL_REFUSED}:
+            # Whoever asks is nobody we know, so the fault itself is told in the log alone.
+            return answer_problem(rejected(422, "configuration-refused", _REFUSED).problem)
+        return JSONResponse({"reloaded": word is Word.LOADED})
 
     async def metrics(request: Request) -> Response:
         accept = request.headers.get("accept", "")
@@ -127,6 +146,7 @@ def create_app(web: Web) -> Starlette:
     routes = [
         *routes_of("/-/healthy", healthy, ["GET"]),
         *routes_of("/-/ready", ready, ["GET"]),
+        *routes_of("/-/reload", reload, ["POST", "PUT"]),
         *routes_of("/metrics", metrics, ["GET"]),
         *discovery_routes(web.store, web.clock),
         *alert_routes(alerts),
@@ -136,6 +156,12 @@ def create_app(web: Web) -> Starlette:
     ]
     counting = Middleware(CountRequests, routes=routes, requests=requests, clock=web.clock)
     return Starlette(routes=routes, middleware=[counting, Middleware(ReadOn)])
+
+
+def _figures(service: ServiceFigures, loads: Loads) -> ServiceFigures:
+    counts = {"ok": loads.counts[Word.LOADED], "error": loads.counts[Word.REFUSED]}
+    runs = {**service.runs, "reload": counts}
+    return replace(service, is_reload_good=loads.is_good, runs=runs)
 
 
 async def _each(pieces: Sequence[bytes]) -> AsyncGenerator[bytes]:

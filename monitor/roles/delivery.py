@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from monitor.blindness import sweep_silent
 from monitor.jobs import Jobs
 from monitor.readings.keeping import Retention, keep_readings
 from monitor.roles.alerting import alerting_part
+from monitor.roles.counting import CountedChannel
 from monitor.roles.letters import LetterWatch, letters_folder
 from monitor.service import Beat, Part, beat_until, build_policy, give_none, run_together
 from monitor.settings import Settings
@@ -70,7 +72,13 @@ def delivery_parts(
     letters = Letters(folder)
     watch = LetterWatch(letters, folder=folder, jobs=jobs)
     mail = _mail_channel(settings, letters=letters, clock=clock)
-    delivery = Delivery(store, channel=mail, clock=clock, pace=mail_pace(settings), holder=holder)
+    delivery = Delivery(
+        store,
+        channel=CountedChannel(mail, partial(jobs.count, "mail")),
+        clock=clock,
+        pace=mail_pace(settings),
+        holder=holder,
+    )
     push = _push_channel(settings, letters=letters)
     push_delivery = Delivery(store, channel=push, carries=Channel.PUSH, clock=clock, holder=holder)
 
@@ -80,19 +88,22 @@ def delivery_parts(
         finally:
             push.close()
 
+    async def pass_over_deadlines() -> None:
+        failed = await sweep(store, policy, now=clock.now())
+        if failed:
+            jobs.count("deadline", "error", failed)
+
     async def pass_over() -> None:
         watch.count([mail, push])
         await store.awrite(lambda tx: sweep_silent(tx, policy, now=clock.now()))
-        failed = await sweep(store, policy, now=clock.now())
         await sweep_outbox(store, policy, now=clock.now())
-        if failed:
-            jobs.count("sweep", "error", failed)
 
     async def keep() -> None:
         await keep_readings(
             store, zone=settings.agency.zone, retention=_retention(settings), now=clock.now()
         )
 
+    jobs.every(SWEEP_SECONDS, "deadline", pass_over_deadlines)
     jobs.every(SWEEP_SECONDS, "sweep", pass_over)
 
     async def send_statements() -> None:

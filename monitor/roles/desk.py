@@ -10,9 +10,10 @@ from platform import python_version
 
 from monitor.alerts.source import list_sources
 from monitor.jobs import Jobs
+from monitor.reloading import Loads
 from monitor.roles.delivery import delivery_parts
 from monitor.service import Beat, beat_until, build_policy, give_none, run_together
-from monitor.service_metrics import LastLoad, ServiceFigures
+from monitor.service_metrics import ServiceFigures
 from monitor.settings import Settings
 from monitor.web import Web, create_app, serve
 from tickets.clock import Clock
@@ -27,7 +28,7 @@ class DeskRole:
     holder: str
     clock: Clock
     beat: Beat = give_none
-    last_load: LastLoad = field(default_factory=LastLoad)
+    loads: Loads = field(default_factory=Loads)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve, deliver and sweep until ``stop`` is set."""
@@ -48,7 +49,7 @@ class DeskRole:
                 policy=policy,
                 clock=clock,
                 service=service,
-                last_load=self.last_load,
+                loads=self.loads,
                 metrics_kept=settings.web.metrics_interval - timedelta(seconds=1),
                 alert_sources=list_sources(settings),
             )

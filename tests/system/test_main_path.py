@@ -195,7 +195,8 @@ def test_a_reload_takes_a_good_configuration_and_keeps_the_old_one_when_it_has_a
     service.kill_role("desk")  # the next one comes up as the others are, and knows
     eventually(lambda: service.metric(was_good) == 0, what="the refusal after a restart")
     service.config.write_text(text.replace("slug: booking", "slug: rooms"))
-    service.process.send_signal(1)
+    answer = httpx.post(f"{service.url}/-/reload", timeout=60)
+    assert (answer.status_code, answer.json()) == (200, {"reloaded": True})
     eventually(lambda: event(service, "supervisor.reloaded"), what="the reload")
     service.wait_until_ready()
     eventually(lambda: probe_success(service, "rooms") == 1, what="the new site")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +81,22 @@ def test_it_reports_what_its_roles_do(manager: Manager, tmp_path: Path) -> None:
         if service.process is not None and service.process.poll() is None:
             service.stop()
         website.close()
+
+
+def test_one_role_alone_reports_and_reloads_too(manager: Manager, tmp_path: Path) -> None:
+    service = Service(tmp_path, f"sqlite:///{tmp_path}/fettle.db", "http://127.0.0.1:9/", 9)
+    service.write_config()
+    words = [sys.executable, "-m", "monitor", "run", "--role", "delivery"]
+    process = subprocess.Popen([*words, "--config", str(service.config)])
+    try:
+        eventually(lambda: manager.has_said("READY=1"), what="ready")
+        manager.forget()
+        process.send_signal(signal.SIGHUP)
+        eventually(lambda: manager.has_said("RELOADING=1"), what="the reload")
+        eventually(lambda: manager.has_said("READY=1"), what="ready after the reload")
+    finally:
+        process.terminate()
+        assert process.wait(60) == 143
 
 
 def eventually_said(manager: Manager) -> bool:
