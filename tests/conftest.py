@@ -6,12 +6,19 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from monitor.migrations import upgrade
 from tests.clocks import FakeClock
 from tests.postgresql import PostgreSQL
 from tickets.store import Store
+
+# How long an example takes says something of the machine and of what runs beside, never of Fettle.
+hypothesis.settings.register_profile(
+    "fettle", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("fettle")
 
 pytest_plugins = ["tests.plugins.fresh_logs", "tests.plugins.loopback_only"]
 

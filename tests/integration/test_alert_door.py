@@ -280,7 +280,6 @@ ODD_ALERT = ODD | st.fixed_dictionaries(
 @given(st.lists(ODD_ALERT, max_size=3), ODD, ODD)
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_no_body_whatever_is_answered_with_a_fault_of_ours(

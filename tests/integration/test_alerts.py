@@ -214,8 +214,7 @@ class TestRepeatsAndLateWords:
     )
     @settings(
         max_examples=20,
-        deadline=None,
-        suppress_health_check=[HealthCheck.function_scoped_fixture],
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @on_sqlite
     def test_every_order_ends_the_same(

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -322,10 +322,5 @@ def test_random_actions_lead_where_the_contract_says(migrated_sqlite: Path) -> N
     Tickets.template = migrated_sqlite
     run_state_machine_as_test(
         Tickets,
-        settings=settings(
-            max_examples=18,
-            stateful_step_count=30,
-            deadline=None,
-            suppress_health_check=[HealthCheck.too_slow],
-        ),
+        settings=settings(max_examples=18, stateful_step_count=30),
     )

@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.calendars import (
@@ -553,9 +553,7 @@ durations = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=10))
 positive = st.timedeltas(min_value=MICROSECOND, max_value=timedelta(days=10))
 few_minutes = st.integers(0, 12 * 60)
 pauses_near = st.lists(st.tuples(st.integers(-600, 3000), st.integers(0, 900)), max_size=3)
-laws = settings(
-    max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
+laws = settings(max_examples=150, database=None)
 walks = settings(laws, max_examples=100)
 
 

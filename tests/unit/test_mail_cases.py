@@ -146,7 +146,7 @@ def test_case_3_odd_characters_are_shown_inert_and_damage_no_header(field: str, 
 
 
 @given(field=st.sampled_from([*TYPED, "brand_name", "agency_name"]), text=st.text(max_size=120))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_case_3_no_text_at_all_damages_a_header(field: str, text: str) -> None:
     check_headers(sent({field: text}))
 
@@ -156,7 +156,7 @@ def test_case_3_no_text_at_all_damages_a_header(field: str, text: str) -> None:
         st.sampled_from("=?utf-8QqBb_ \r\n:;,<>@\"'\\()\t\x00\u2028Bcc.é\ud800\u202e"), max_size=60
     )
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_case_1_no_play_with_encoded_words_adds_a_header(text: str) -> None:
     check_headers(sent({"site_name": text, "by": text, "brand_name": text}))
 

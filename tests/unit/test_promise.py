@@ -258,7 +258,7 @@ class TestTimeLeft:
         assert time_left(shipped_calendar(), now=at(now), respond_by=respond_by) == left
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100, database=None)
 @given(
     start=st.datetimes(datetime(2025, 1, 1), datetime(2028, 1, 1)),  # noqa: DTZ001
     counted_in=st.sampled_from(CountedIn),

@@ -679,8 +679,10 @@ EXAMPLE = yaml.safe_load(SHIPPED.read_text(encoding="utf-8")) | {
 @given(document=_mutations(EXAMPLE))
 @hypothesis.settings(
     max_examples=40,
-    deadline=None,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+    suppress_health_check=[
+        hypothesis.HealthCheck.function_scoped_fixture,
+        hypothesis.HealthCheck.too_slow,
+    ],
 )
 def test_whatever_a_file_holds_it_is_read_or_its_faults_are_told(tmp_path: Path, document: object):
     text = yaml.safe_dump(document, sort_keys=False)

@@ -6,7 +6,7 @@ import asyncio
 import json
 from datetime import timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.probe_report import probe_report
@@ -63,9 +63,7 @@ async def probe_all(answers: list[bytes]) -> list[Observation]:
 
 
 @given(st.lists(soups(), min_size=1, max_size=8))
-@settings(
-    max_examples=40, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
+@settings(max_examples=40, database=None)
 def test_no_bytes_of_a_server_make_a_probe_raise(answers: list[bytes]) -> None:
     for seen in asyncio.run(probe_all(answers)):
         judgement = judge(seen, slow_after=timedelta(seconds=60))
