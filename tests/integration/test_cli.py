@@ -32,6 +32,7 @@ from monitor.settings.load import load
 from tests.builders import a_policy, a_site
 from tests.clocks import FakeClock
 from tests.sites import see_minutes, watch
+from tests.system.running import eventually
 from tests.tickets import opened
 from tickets.accounts import PasswordHash, add_staff, find_credentials, verify_password
 from tickets.attachments import accept, keep
@@ -799,6 +800,13 @@ def test_closed_streams_are_borne() -> None:
     assert subprocess.run(["sh", "-c", command], cwd=ROOT, check=False).returncode == 0
 
 
+def waits(pid: int) -> bool:
+    """Tell whether a process that has no more to work on waits for something to come."""
+    status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    return status.rpartition(") ")[2].startswith("S")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="whether a process waits is read from Linux")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_command_with_its_own_code(
     ready: Fettle, number: signal.Signals, code: int
@@ -815,6 +823,8 @@ def test_a_signal_ends_a_command_with_its_own_code(
         )
         assert child.stderr is not None
         assert "Write the reply" in child.stderr.readline()
+        # Between its words and its reading a signal would be noted, and the reading begun.
+        eventually(lambda: waits(child.pid), what="the command to wait for the reply")
         child.send_signal(number)
         assert child.wait() == code
         assert child.stderr.read() == ""
