@@ -8,13 +8,11 @@ anywhere, so there are neither ``_created`` series nor series of sites that are 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from prometheus_client import Metric
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from monitor.alert_metrics import ALERT_FAMILIES, read_alert_metrics
@@ -25,6 +23,7 @@ from monitor.figures import (
     count_probers,
     count_recovered,
 )
+from monitor.formats import negotiated
 from monitor.http_metrics import HTTP_FAMILIES, Requests
 from monitor.probe_metrics import PROBE_FAMILIES
 from monitor.process_metrics import PROCESS_FAMILIES, read_process_metrics
@@ -60,10 +59,6 @@ from tickets.time_metrics import (
 
 KEPT_SECONDS = 14.0
 """How long a page is served again, unless told otherwise: see ``web.metrics_interval``."""
-
-_OPENMETRICS = "application/openmetrics-text"
-_ESCAPING = re.compile(r";\s*escaping\s*=[^;,]*")
-"""Our names need no escaping; whoever asks for a scheme gets plain names, and is told so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,9 +204,6 @@ def render(
     return b"".join(pieces), content_type
 
 
-Encoder = Callable[[Collector], bytes]
-
-
 class _Families(Collector):
     """Gives an encoder families that are already made."""
 
@@ -221,17 +213,6 @@ class _Families(Collector):
     def collect(self) -> Iterable[Metric]:
         """Return the families."""
         return self._metrics
-
-
-def negotiated(accept: str) -> tuple[Encoder, str]:
-    """Return the encoder that the Accept header ``accept`` asks for, and its content type."""
-    try:
-        encode, content_type = choose_encoder(_ESCAPING.sub("", accept))
-    except TypeError:  # a version that is no number
-        return choose_encoder("")
-    if content_type.startswith(_OPENMETRICS):
-        return choose_encoder(f"{_OPENMETRICS}; version=1.0.0")  # whichever later one was asked for
-    return encode, content_type
 
 
 class MetricsPage:

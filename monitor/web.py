@@ -119,7 +119,7 @@ def create_app(web: Web) -> Starlette:
         except Unavailable as error:
             return PlainTextResponse(f"{error}\n", status_code=503)
         length = str(sum(map(len, pieces)))
-        headers = {"content-type": content_type, "content-length": length}
+        headers = {"content-type": content_type, "content-length": length, "vary": "Accept"}
         return StreamingResponse(_each(pieces), headers=headers)
 
     watch = StoreWatch(web.clock, web.policy.zone)
