@@ -23,6 +23,7 @@ from tests.builders import a_policy
 from tests.clocks import FakeClock
 from tests.smtp import Postbox, Received
 from tests.tickets import opened
+from tickets.accounts import PasswordHash, add_staff
 from tickets.actions import acknowledge
 from tickets.delivery import Delivery
 from tickets.history import Actor
@@ -37,10 +38,11 @@ from tickets.policy import Policy
 from tickets.queries.messages import list_messages
 from tickets.rules.message import MessageState
 from tickets.rules.notice import AUTOMATIC_NOTICES, Audience, Notice
+from tickets.rules.staff import Role
 from tickets.rules.ticket import Category, Priority
 from tickets.settings.mail import MailSecurity
 from tickets.smtp import MailServer, SmtpSender
-from tickets.store import Store
+from tickets.store import Session, Store
 from tickets.tables import MessageRow
 
 ANNA = "anna@harbour.test"
@@ -151,8 +153,19 @@ def test_a_recovery_after_an_acknowledgement_says_when_the_next_word_comes(
 ) -> None:
     policy, at = a_policy(), clock.now()
     ref = opened(store, policy, at=at)
-    sam = Actor("Sam Okafor", 1)
-    store.write(lambda tx: acknowledge(tx, policy, ref, actor=sam, at=at + timedelta(minutes=1)))
+
+    def take(tx: Session) -> None:
+        sam = add_staff(
+            tx,
+            email="sam@agency.test",
+            name="Sam Okafor",
+            role=Role.STAFF,
+            password_hash=PasswordHash("-"),
+            at=at,
+        )
+        acknowledge(tx, policy, ref, actor=Actor(sam.name, sam.id), at=at + timedelta(minutes=1))
+
+    store.write(take)
     letter = recovered(store, policy, since=at, at=at + timedelta(minutes=5))
     assert "You will hear from us again by" in letter
     assert "We will answer by" not in letter
