@@ -41,8 +41,10 @@ async def test_the_form_names_the_deadline_beside_each_choice(bench: FormBench) 
     text = Page(await bench.browser().get(FORM)).text
     assert "Support is open until 17:00" in text
     assert "Mon to Fri 09:00-17:00 (London)" in text
-    for due in ("Tue 3 Mar 2026 11:00 GMT", "Thu 5 Mar 2026 10:00 GMT", "Fri 6 Mar 2026 10:00 GMT"):
-        assert text.count(due) == 2, due  # beside its choice, and once more before sending
+    soon, late = "Thu 5 Mar 2026 10:00 GMT", "Fri 6 Mar 2026 10:00 GMT"
+    assert text.count("Tue 3 Mar 2026 11:00 GMT") == 2  # beside its choice, and before sending
+    assert text.count(soon) == text.count(late) == 3  # beside the first "No" as well
+    assert f"No Our answer by {soon}, or if it can wait by {late}" in text
     assert "We are closed" not in text
 
 
@@ -203,6 +205,17 @@ async def test_a_strangers_request_waits_until_they_press_the_button(
     }
     assert len(store.read(lambda tx: list_attachments(tx, 1))) == 1
     assert not bench.is_unverified(1)
+
+
+async def test_what_follows_a_request_is_found_by_nobody_and_names_its_address_to_nobody(
+    bench: FormBench,
+) -> None:
+    sent = await bench.send(email=STRANGER)
+    for path in (sent.headers["location"], bench.verify_path()):
+        headers = (await bench.browser().get(path)).headers
+        assert headers["x-robots-tag"] == "noindex, nofollow"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
 
 
 async def test_a_button_pressed_twice_opens_one_ticket(bench: FormBench) -> None:

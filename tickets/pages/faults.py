@@ -20,13 +20,17 @@ _log = structlog.stdlib.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A page about something that did not work: what, and what to do next."""
+    """A page about something that did not work: what, and what to do next.
+
+    ``mark`` is by what the log knows a fault that nobody expected.
+    """
 
     status: int
     title: str
     message: str
     advice: str = ""
     retry_after: int | None = None
+    mark: str = ""
 
 
 _TITLES = {
@@ -123,6 +127,7 @@ def _unexpected(error: Exception) -> Fault:
         title="Something broke on our side",
         message=f"The fault is noted in the log as {mark}.",
         advice="Try again; if it stays, give that number to whoever runs Fettle.",
+        mark=mark,
     )
 
 

@@ -42,7 +42,7 @@ async def read_form(request: Request) -> dict[str, str]:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != FORM_TYPE:
-        raise HTTPException(415, f"The desk reads forms of type {FORM_TYPE} only.")
+        raise HTTPException(415, f"This address reads forms of type {FORM_TYPE} only.")
     body = await _read_body(request)
     try:
         fields = parse_qsl(
@@ -53,7 +53,7 @@ async def read_form(request: Request) -> dict[str, str]:
         )
     except ValueError as error:
         raise HTTPException(
-            400, f"The form has more than {MOST_FIELDS} fields, which no form of the desk has."
+            400, f"The form has more than {MOST_FIELDS} fields, which no form of ours has."
         ) from error
     return {name: plain_text(value) for name, value in fields}
 
@@ -72,7 +72,7 @@ async def _read_body(request: Request) -> bytes:
 
 
 def _too_large() -> HTTPException:
-    return HTTPException(413, "The form is larger than 1 MiB, the most that the desk takes.")
+    return HTTPException(413, "The form is larger than 1 MiB, the most that is taken.")
 
 
 def plain_text(text: str) -> str:

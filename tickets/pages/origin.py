@@ -7,11 +7,13 @@ from urllib.parse import SplitResult, urlsplit
 from starlette.requests import Request
 
 
-def is_foreign(request: Request, *, base_url: str) -> bool:
+def is_foreign(request: Request, *, base_url: str, is_secret: bool = False) -> bool:
     """Tell whether the browser says that another site's page made this request.
 
     Browsers say so by themselves and pages cannot change it. A request that says nothing comes
-    from no browser of today; the form's token stands against it.
+    from no browser of today; the form's token stands against it. ``is_secret`` says that the
+    address is a secret: its pages have ``no-referrer``, for which browsers send ``Origin: null``,
+    the older ones without more; and no other page can know the address.
     """
     relation = request.headers.get("sec-fetch-site")
     if relation is not None and relation not in {"same-origin", "none"}:
@@ -20,7 +22,7 @@ def is_foreign(request: Request, *, base_url: str) -> bool:
     if origin is None:
         return False
     if origin == "null":
-        return relation != "same-origin"
+        return relation != "same-origin" and not (is_secret and relation is None)
     theirs, ours = split_url(origin), urlsplit(base_url)
     if theirs is None:
         return True

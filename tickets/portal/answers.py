@@ -14,6 +14,10 @@ from tickets.pages.faults import Fault
 from tickets.pages.rendering import make_environment, render
 from tickets.pages.words import Words
 from tickets.portal.context import Face, PortalContext
+from tickets.portal.fault_words import for_clients
+
+PRIVATE = {"X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "no-referrer"}
+"""Headers of every page whose address is a secret, beside those of all pages."""
 
 
 @cache
@@ -63,8 +67,9 @@ class Portal:
     def fault_page(self, _request: Request, fault: Fault) -> Response:
         """Return a page that says what went wrong, in nobody's look."""
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+        told = for_clients(fault, reply_to=self.context.policy.reply_to)
         return self.page(
-            "portal/fault.html", face=None, status=fault.status, headers=headers, fault=fault
+            "portal/fault.html", face=None, status=fault.status, headers=headers, fault=told
         )
 
     def get_face(self, request: Request) -> Face:

@@ -17,7 +17,7 @@ from tickets.errors import Conflict
 from tickets.pages.forms import read_number
 from tickets.pages.origin import address_of
 from tickets.pages.throttle import network_of
-from tickets.portal.answers import Portal
+from tickets.portal.answers import PRIVATE, Portal
 from tickets.portal.request_fields import PRIORITIES
 from tickets.portal.request_form import RequestForms, show_deadlines, show_form
 from tickets.portal.request_sending import refuse_foreign, send_form
@@ -53,6 +53,7 @@ async def show_receipt(forms: RequestForms, request: Request) -> Response:
     return forms.portal.page(
         "portal/request_sent.html",
         face=face,
+        headers=PRIVATE,
         receipt=receipt,
         reference=reference(receipt.number),
         asked=PRIORITIES[receipt.priority],
@@ -77,6 +78,7 @@ async def show_waiting(forms: RequestForms, request: Request) -> Response:
     return forms.portal.page(
         "portal/request_verify.html",
         face=face,
+        headers=PRIVATE,
         claimable=claimable,
         references={one.receipt.request_id: reference(one.receipt.number) for one in claimable},
     )
@@ -85,7 +87,7 @@ async def show_waiting(forms: RequestForms, request: Request) -> Response:
 async def verify(forms: RequestForms, request: Request) -> Response:
     """Send a request on, or forget it, as its address's owner says; lead back to the page."""
     face, context = forms.portal.get_face(request), forms.portal.context
-    refuse_foreign(context, request)
+    refuse_foreign(context, request, is_secret=True)
     async with forms.uploads.read(request) as form:
         fields = form.fields
     link, at = VerifyLink(face.slug, request.path_params["token"]), context.clock.now()

@@ -65,9 +65,12 @@ async def send_form(forms: RequestForms, request: Request) -> Response:
             )
 
 
-def refuse_foreign(context: PortalContext, request: Request) -> None:
-    """Raise ``HTTPException`` 403 when a form was not sent from a page of ours."""
-    if is_foreign(request, base_url=context.policy.base_url):
+def refuse_foreign(context: PortalContext, request: Request, *, is_secret: bool = False) -> None:
+    """Raise ``HTTPException`` 403 when a form was not sent from a page of ours.
+
+    ``is_secret`` says that the form's address is a secret, which its page names to nobody.
+    """
+    if is_foreign(request, base_url=context.policy.base_url, is_secret=is_secret):
         # Not the path: of some forms it holds what only their reader may know.
         _log.warning("portal.foreign_form_refused", address=address_of(request))
         raise HTTPException(

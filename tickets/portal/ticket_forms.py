@@ -23,10 +23,9 @@ from tickets.pages.forms import check_texts, read_form
 from tickets.pages.origin import address_of, is_foreign
 from tickets.pages.throttle import Allowance, network_of
 from tickets.pages.uploads import SentForm, Uploads
-from tickets.portal.answers import Portal
+from tickets.portal.answers import PRIVATE, Portal
 from tickets.portal.ticket_page import (
     KEY,
-    PRIVATE,
     Draft,
     dead_link,
     shown_token,
@@ -168,7 +167,7 @@ class TicketForms:
 
 def refuse_foreign(portal: Portal, request: Request) -> None:
     """Raise ``HTTPException`` 403 when a form was not sent from a page of ours."""
-    if is_foreign(request, base_url=portal.context.policy.base_url):
+    if is_foreign(request, base_url=portal.context.policy.base_url, is_secret=True):
         _log.warning("portal.foreign_form_refused", address=address_of(request))
         raise HTTPException(
             403,

@@ -20,7 +20,7 @@ from tickets.attachments import AttachmentView, find_attachment, list_attachment
 from tickets.by_link import Visitor, find_survivor, find_visitor
 from tickets.pages.downloads import download
 from tickets.policy import Policy
-from tickets.portal.answers import Portal
+from tickets.portal.answers import PRIVATE, Portal
 from tickets.portal.context import Face
 from tickets.portal.ticket_story import StoryLine, standing_of, story_of, title_of
 from tickets.queries.story import StoryEntry, list_follow_ups, list_story
@@ -36,9 +36,6 @@ from tickets.texts import MAX_TEXT
 
 KEY = re.compile(r"[0-9a-f]{32}", re.ASCII)
 """What a token may be, and the key that a page writes into its form."""
-
-PRIVATE = {"X-Robots-Tag": "noindex, nofollow"}
-"""Headers of every page of a link, beside those of all pages."""
 
 _SAID = frozenset({"replied", "reopened", "solved", "again"})
 

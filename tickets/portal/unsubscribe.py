@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from tickets.pages.forms import FORM_TYPE, read_form
-from tickets.portal.answers import Portal
+from tickets.portal.answers import PRIVATE, Portal
 from tickets.statements import (
     Standing,
     find_page,
@@ -45,7 +45,7 @@ async def show_statement(portal: Portal, request: Request) -> Response:
     if page is None:
         message = "The link is not complete, was never sent, or is too old. Ask us for another."
         raise HTTPException(404, message)
-    return HTMLResponse(page, headers={"Content-Security-Policy": _page_policy(page)})
+    return HTMLResponse(page, headers={**PRIVATE, "Content-Security-Policy": _page_policy(page)})
 
 
 async def show_choice(portal: Portal, request: Request) -> Response:
@@ -78,7 +78,9 @@ async def make_choice(portal: Portal, request: Request) -> Response:
 
 def _choice(portal: Portal, standing: Standing, *, is_done: bool) -> Response:
     face = portal.context.find_face(standing.client)
-    return portal.page("portal/unsubscribe.html", face=face, standing=standing, is_done=is_done)
+    return portal.page(
+        "portal/unsubscribe.html", face=face, headers=PRIVATE, standing=standing, is_done=is_done
+    )
 
 
 def _page_policy(page: str) -> str:
