@@ -100,7 +100,7 @@ async def test_all_is_well_in_one_sentence(
     }
     page = Page(await browser(sqlite_store, clock, watch).get("/status/harbour"))
     assert page.status == 200
-    assert "All 2 sites are up" in page.text
+    assert "Both websites are up" in page.text
     assert "Going on now" not in page.text
 
 
@@ -263,13 +263,14 @@ async def test_many_visitors_cost_one_reading_and_an_unchanged_page_no_bytes(
 @pytest.mark.parametrize(
     ("states", "sentence"),
     [
-        ([], "No site is watched yet"),
+        ([], "No website is watched yet"),
         (["up"], "Site 0 is up"),
-        (["up", "up", "up"], "All 3 sites are up"),
+        (["up", "up"], "Both websites are up"),
+        (["up", "up", "up"], "All 3 websites are up"),
         (["down"], "Site 0 is down"),
-        (["down", "down"], "All 2 sites are down"),
+        (["down", "down"], "Both websites are down"),
         (["up", "slow", "down", "up"], "Site 2 is down, Site 1 is slow"),
-        (["unknown", "up", "unknown"], "2 of 3 sites cannot be seen at this moment"),
+        (["unknown", "up", "unknown"], "2 of 3 websites cannot be seen at this moment"),
         (["maintenance", "up"], "Site 0 is in maintenance"),
     ],
 )

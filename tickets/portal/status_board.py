@@ -180,19 +180,20 @@ def sentence_of(sites: Iterable[BoardSite]) -> str:
         names.setdefault(site.state, []).append(site.name)
     total = sum(map(len, names.values()))
     if not total:
-        return "No site is watched yet"
+        return "No website is watched yet"
     parts = [
         _clause(names[state], total, one=one, several=several)
         for state, (one, several) in _SENTENCES.items()
         if state in names
     ]
     if not parts:
-        return f"{names[SiteState.UP][0]} is up" if total == 1 else f"All {total} sites are up"
+        return _clause(names[SiteState.UP], total, one="is up", several="are up")
     return ", ".join(parts)
 
 
 def _clause(names: Sequence[str], total: int, *, one: str, several: str) -> str:
     if len(names) == 1:
         return f"{names[0]} {one}"
-    count = f"All {total}" if len(names) == total else f"{len(names)} of {total}"
-    return f"{count} sites {several}"
+    if len(names) < total:
+        return f"{len(names)} of {total} websites {several}"
+    return f"{'Both' if total == 2 else f'All {total}'} websites {several}"
