@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
@@ -20,7 +20,14 @@ from tickets.store import Store
 from tickets.tables import MessageRow
 
 
-def tell(store: Store, ref: str, notice: Notice, at: datetime, *people: Recipient) -> None:
+def tell(
+    store: Store,
+    ref: str,
+    notice: Notice,
+    at: datetime,
+    *people: Recipient,
+    staff_from: datetime | None = None,
+) -> None:
     """Write ``notice`` of the ticket to Anna, or to ``people``."""
 
     def write(tx: Session) -> None:
@@ -32,6 +39,7 @@ def tell(store: Store, ref: str, notice: Notice, at: datetime, *people: Recipien
             notice=notice,
             recipients=people or (ANNA,),
             facts=SAMPLE_FACTS[notice],
+            staff_from=staff_from,
             domain="agency.test",
             at=at,
         )
@@ -59,6 +67,7 @@ def settle(
     reason: FailureReason | None = None,
     *,
     is_address_refused: bool = False,
+    retry_after: timedelta | None = None,
 ) -> None:
     """End an attempt; one that is refused for good is answered with a 550."""
     number = claimed.message.id
@@ -72,6 +81,7 @@ def settle(
             now=now,
             reason=reason,
             is_address_refused=is_address_refused,
+            retry_after=retry_after,
         )
     )
 

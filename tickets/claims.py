@@ -91,12 +91,13 @@ def take_over(tx: Session, holder: str, *, channel: Channel = Channel.MAIL) -> N
     )
 
 
-def release(tx: Session, message_ids: Iterable[int]) -> None:
-    """Give claimed messages back untried, for an orderly stop."""
+def release(tx: Session, message_ids: Iterable[int], *, holder: str | None) -> None:
+    """Give back untried what ``holder`` claimed and still has, for an orderly stop."""
     tx.exec(
         sa.update(MessageRow)
         .where(col(MessageRow.id).in_(list(message_ids)))
         .where(col(MessageRow.state) == MessageState.SENDING)
+        .where(col(MessageRow.claimed_by).is_not_distinct_from(holder))
         .values(state=MessageState.PENDING, lease_until=None)
     )
 
@@ -157,7 +158,7 @@ def _take(
     else:
         carried = _joining(tx, message, now=now) if window else ()
         for one in carried:
-            one.carrier_id = message.id
+            one.carrier_id, one.held_for = message.id, None
     message.state, message.is_sealed = MessageState.SENDING, True
     message.lease_until, message.claimed_by = now + LEASE, holder
     message.held_for = None

@@ -79,7 +79,8 @@ class Delivery:
     processes (see ``tickets.claims``). ``pace`` limits mails; ``chance`` gives a number from 0 to 1
     that spreads back-offs. ``store_faults`` counts transactions that the store could not take.
     ``holder`` names who runs us, one process at a time (the supervisor's run): what its last
-    process held when it died is taken over at the start.
+    process held when it died is taken over at the start. Without one we have a name of our own: of
+    a message that another sender took over we decide nothing any more.
     """
 
     def __init__(
@@ -101,7 +102,8 @@ class Delivery:
         self._channel = channel
         self._carries = carries
         self._clock = clock
-        self._holder = holder
+        self._holder = holder or secrets.token_hex(8)
+        self._has_past = holder is not None
         self._wait = wait
         self._woken = asyncio.Event()
         self._in_hand: dict[asyncio.Task[None], _InHand] = {}
@@ -141,11 +143,12 @@ class Delivery:
         await self._channel.rest()
 
     async def _take_over(self) -> None:
-        holder = self._holder
-        if holder is None:
+        if not self._has_past:
             return
         try:
-            await self._store.awrite(lambda tx: claims.take_over(tx, holder, channel=self._carries))
+            await self._store.awrite(
+                lambda tx: claims.take_over(tx, self._holder, channel=self._carries)
+            )
         except Unavailable as error:  # their leases run out by themselves
             self._store_failed(error)
 
@@ -226,6 +229,7 @@ class Delivery:
                         reason=attempt.reason,
                         retry_after=attempt.retry_after,
                         is_address_refused=attempt.is_address_refused,
+                        holder=self._holder,
                         chance=self._chance(),
                         now=self._clock.now(),
                     )
@@ -262,7 +266,9 @@ class Delivery:
     async def _give_back(self, message_ids: Sequence[int]) -> None:
         log.warning("delivery.messages_given_back", count=len(message_ids))
         try:
-            await self._store.awrite(lambda tx: claims.release(tx, message_ids))
+            await self._store.awrite(
+                lambda tx: claims.release(tx, message_ids, holder=self._holder)
+            )
         except Unavailable as error:
             self._store_failed(error)  # their leases run out by themselves
 

@@ -112,8 +112,11 @@ def _tell(
     def respond_by(ticket: TicketRow) -> str:
         return format_instant(deadlines[ticket.id or 0], policy.zone)
 
+    # A ticket stands in one digest, so its first one names it: what was stored too late for this
+    # hour's has another.
+    first = tickets[0].id
     told = StaffNotice(
-        key=f"digest {due.astimezone(UTC):%Y-%m-%d %H:%M} {person.address.lower()}",
+        key=f"digest {due.astimezone(UTC):%Y-%m-%d %H:%M} {person.address.lower()} {first}",
         thread="digest",
         notice=Notice.DIGEST,
         facts={

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from tickets.mail_faults import find_undeliverable, lock_channel
+from tickets.mail_faults import TOLD_AT_ONCE, find_undeliverable, lock_channel
 from tickets.outbox import Recipient, StaffNotice, put_notice
 from tickets.outbox_tables import BrakeRow, ChannelRow
 from tickets.policy import Policy
@@ -27,7 +27,6 @@ from tickets.tables import DeliveryRow, MessageRow
 TOLD_AFTER = timedelta(minutes=2)
 """For how long the mail server must be away before somebody is called: restarts are shorter."""
 
-_AT_ONCE = frozenset({FailureReason.AUTH, FailureReason.TLS})
 _MOST_DEAD = 500
 
 
@@ -103,7 +102,7 @@ def _untold_channels(now: datetime) -> SelectOfScalar[ChannelRow]:
             col(ChannelRow.failing_since) <= now - TOLD_AFTER,
             sa.and_(
                 col(ChannelRow.failing_since).is_not(None),
-                col(ChannelRow.failing_reason).in_([*_AT_ONCE]),
+                col(ChannelRow.failing_reason).in_([*TOLD_AT_ONCE]),
             ),
         ),
     )
@@ -116,8 +115,9 @@ def _of_channel(row: ChannelRow) -> _Fault:
         FailureReason.AUTH: "Put the right user name and password into the settings under mail.",
         FailureReason.TLS: "Look at the mail server's certificate and at mail.security.",
     }.get(row.failing_reason or FailureReason.CONNECT, "Look at the mail server and the way to it.")
+    cause = f" {row.failing_reason}" if row.failing_reason in TOLD_AT_ONCE else ""
     return _Fault(
-        key=f"mail channel {since.isoformat()}",
+        key=f"mail channel {since.isoformat()}{cause}",
         what="No mail leaves: the mail server cannot be used.",
         message=row.failing_answer or "",
         advice=f"{advice} Mails wait and leave by themselves once it works.",

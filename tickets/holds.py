@@ -68,7 +68,7 @@ def _hold(
 
 
 def _give_up_stale(tx: Session, address: str, *, answer: str, now: datetime) -> None:
-    """Let die what has waited as long as a message is tried, for an address that takes nothing."""
+    """Let die what waited as long as a message is tried, for an address that takes nothing."""
     dead = {
         "state": MessageState.DEAD,
         "last_failure": f"the address takes no mail: {answer}"[:500],
@@ -79,6 +79,7 @@ def _give_up_stale(tx: Session, address: str, *, answer: str, now: datetime) -> 
             sa.update(MessageRow)
             .where(
                 _waits_at(address, now),
+                col(MessageRow.attempts) <= col(MessageRow.forgiven),
                 col(MessageRow.priority) == priority,
                 since <= sa.literal(now - age, Instant()),
             )

@@ -15,6 +15,7 @@ from tickets.mail_faults import clear_undeliverable
 from tickets.outbox import forget_secrets, share_fate
 from tickets.outbox_tables import InterventionRow
 from tickets.rules.message import Channel, Intervention, MessageState, may_cancel, may_requeue
+from tickets.rules.pseudonym import is_pseudonym
 from tickets.tables import MessageRow
 
 
@@ -23,9 +24,12 @@ def requeue(tx: Session, message_id: int, *, actor: Actor, at: datetime) -> Mess
 
     For what is dead, and for what waits for a later attempt, for support hours or for a limit; it
     leaves as the same mail, and past the limits per address. The mark of an address that was
-    refused is taken off. Raises ``NotFound``, or ``Conflict`` in any other state.
+    refused is taken off. Raises ``NotFound``, or ``Conflict`` in any other state and for somebody
+    who was erased.
     """
     message = _get(tx, message_id)
+    if is_pseudonym(message.address):
+        raise Conflict(f"message {message_id} is to somebody whose data was erased")
     if not may_requeue(message.state, is_due=message.not_before <= at):
         raise Conflict(
             f"message {message_id} {_STANDS[message.state]}: only what is not delivered, or waits "

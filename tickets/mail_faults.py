@@ -19,6 +19,9 @@ from tickets.tables import MessageRow
 RETRY_UNDELIVERABLE = timedelta(days=1)
 """How often one message is tried at an address that was refused for good."""
 
+TOLD_AT_ONCE = frozenset({FailureReason.AUTH, FailureReason.TLS})
+"""Reasons for which no mail leaves that do not pass by themselves."""
+
 SAME_BRAKE = timedelta(hours=1)
 """A brake that trips again within this time after its end is the same one: nobody is told anew."""
 
@@ -36,8 +39,13 @@ def lock_channel(tx: Session, channel: Channel) -> ChannelRow:
 def note_channel_failed(
     tx: Session, channel: Channel, *, reason: FailureReason, answer: str, at: datetime
 ) -> None:
-    """Record that nothing can leave by ``channel``; since when stays as it was first recorded."""
+    """Record that nothing can leave by ``channel``; since when stays as it was first recorded.
+
+    That it turns out to be for a reason of ``TOLD_AT_ONCE`` is something to tell anew.
+    """
     row = lock_channel(tx, channel)
+    if reason in TOLD_AT_ONCE and reason is not row.failing_reason:
+        row.told_at = None
     row.failing_since = row.failing_since or at
     row.failing_reason, row.failing_answer = reason, answer[:500]
 
@@ -76,6 +84,13 @@ def mark_undeliverable(tx: Session, address: str, *, answer: str, at: datetime) 
         )
     else:
         row.answer, row.retry_at = answer[:500], at + RETRY_UNDELIVERABLE
+
+
+def allow_retry(tx: Session, address: str, *, at: datetime) -> None:
+    """Let a refused address be tried at ``at``: today's try met no mail server."""
+    row = find_undeliverable(tx, address)
+    if row is not None:
+        row.retry_at = min(row.retry_at, at)
 
 
 def clear_undeliverable(tx: Session, address: str, *, at: datetime) -> None:

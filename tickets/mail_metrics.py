@@ -37,7 +37,7 @@ MAIL_FAULT_FAMILIES = (FAILING, UNDELIVERABLE, LIMITED, HELD)
 
 def read_mail_fault_metrics(tx: Session, now: datetime) -> Iterator[Metric]:
     """Yield the families, every closed combination present; needs an open transaction."""
-    faults, held = find_mail_faults(tx, now), count_held(tx)
+    faults, held = find_mail_faults(tx, now), count_held(tx, now)
     addresses = sum(1 for one in faults.brakes if one.address)
     yield FAILING.metric([((), float(faults.failing_since is not None))])
     yield UNDELIVERABLE.metric([((), len(faults.undeliverable))])

@@ -17,6 +17,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from tickets.mail_faults import (
+    allow_retry,
     clear_undeliverable,
     lock_channel,
     mark_undeliverable,
@@ -190,6 +191,7 @@ def settle(  # noqa: PLR0913  (how the attempt ended, each fact by its name)
     reason: FailureReason | None = None,
     retry_after: timedelta | None = None,
     is_address_refused: bool = False,
+    holder: str | None = None,
     chance: float = 0.0,
 ) -> MessageRow:
     """Record how an attempt ended: sent, deferred to a later attempt, or dead.
@@ -197,12 +199,12 @@ def settle(  # noqa: PLR0913  (how the attempt ended, each fact by its name)
     ``retry_after`` takes the place of the back-off where the failure was the channel's and not the
     message's; ``chance`` from 0 to 1 spreads the back-off. ``is_address_refused`` says that the
     server refused the address for good, which marks it. What goes in the message's mail shares its
-    fate. A message that was settled as sent or cancelled meanwhile stays so.
+    fate. What was sent is ``sent`` whoever says so. Of a failure, only the ``holder`` that has the
+    message decides anything: one that was too slow finds it with another, or settled, or cancelled.
     """
     answer = answer[:500]
     message = _locked(tx, message_id)
     message.attempts += 1
-    message.lease_until = None
     tx.add(
         DeliveryRow(
             message_id=message_id,
@@ -217,22 +219,33 @@ def settle(  # noqa: PLR0913  (how the attempt ended, each fact by its name)
     is_mail = message.channel is Channel.MAIL
     if outcome is DeliveryOutcome.SENT:
         message.state, message.sent_at, message.last_failure = MessageState.SENT, now, None
+        message.lease_until = None
         forget_secrets(message)
         if is_mail:
             note_channel_works(tx, message.channel)
             clear_undeliverable(tx, message.address, at=now)
-    elif message.state not in {MessageState.SENT, MessageState.CANCELLED}:
-        is_dead = outcome is DeliveryOutcome.REFUSED or _gives_up(message, reason, now=now)
+    elif _decides(message, holder):
+        is_dead = outcome is DeliveryOutcome.REFUSED or _gives_up(tx, message, reason, now=now)
+        if retry_after is not None:
+            message.forgiven += 1
         wait = retry_after or backoff(message.attempts - message.forgiven, chance=chance)
         message.state = MessageState.DEAD if is_dead else MessageState.PENDING
-        message.not_before = now + wait
+        message.not_before, message.lease_until = now + wait, None
         message.last_failure = answer
         if is_mail and retry_after is not None and reason is not None:
             note_channel_failed(tx, message.channel, reason=reason, answer=answer, at=now)
+            allow_retry(tx, message.address, at=message.not_before)
         if is_mail and is_address_refused:
             mark_undeliverable(tx, message.address, answer=answer, at=now)
     share_fate(tx, message)
     return message
+
+
+def _decides(message: MessageRow, holder: str | None) -> bool:
+    """Tell whether a failure that ``holder`` reports is one of the attempt that counts."""
+    if holder is not None:
+        return message.state is MessageState.SENDING and message.claimed_by == holder
+    return message.state in {MessageState.PENDING, MessageState.SENDING}
 
 
 def _locked(tx: Session, message_id: int) -> MessageRow:
@@ -240,13 +253,31 @@ def _locked(tx: Session, message_id: int) -> MessageRow:
     return tx.exec(query).one()
 
 
-def _gives_up(message: MessageRow, reason: FailureReason | None, *, now: datetime) -> bool:
+def _gives_up(
+    tx: Session, message: MessageRow, reason: FailureReason | None, *, now: datetime
+) -> bool:
     """Tell whether a message that fails for passing reasons has been tried for long enough.
 
-    A wrong password is our own fault alone: it kills no message however long it lasts.
+    What counts is how long it has been tried, not how long it waited before. A wrong password is
+    our own fault alone: it kills no message however long it lasts.
     """
-    age = now - (message.requeued_at or message.written_at)
-    return reason is not FailureReason.AUTH and age >= GIVE_UP_AFTER[message.priority]
+    if reason is FailureReason.AUTH:
+        return False
+    since = message.requeued_at or message.written_at
+    if now - since < GIVE_UP_AFTER[message.priority]:
+        return False  # as nearly always, and told without looking further
+    tried = (
+        select(DeliveryRow.ended_at)
+        .where(
+            col(DeliveryRow.message_id) == message.id,
+            col(DeliveryRow.ended_at) >= since,
+            col(DeliveryRow.outcome) == DeliveryOutcome.DEFERRED,
+            col(DeliveryRow.reason).is_distinct_from(FailureReason.AUTH),
+        )
+        .order_by(col(DeliveryRow.ended_at))
+    )
+    first = tx.exec(tried.limit(1)).first()
+    return first is not None and now - first >= GIVE_UP_AFTER[message.priority]
 
 
 def share_fate(tx: Session, message: MessageRow) -> None:
@@ -255,6 +286,7 @@ def share_fate(tx: Session, message: MessageRow) -> None:
     for carried in tx.exec(query).all():
         carried.state, carried.sent_at = message.state, message.sent_at
         carried.not_before, carried.last_failure = message.not_before, message.last_failure
+        carried.held_for = message.held_for
         if message.state in {MessageState.SENT, MessageState.CANCELLED}:
             forget_secrets(carried)
 

@@ -20,11 +20,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
 from tickets.errors import NotFound
-from tickets.outbox import Recipient, StaffNotice, put_notice
+from tickets.outbox import Recipient, StaffNotice, forget_secrets, put_notice
 from tickets.policy import Policy
+from tickets.rules.message import MessageState
 from tickets.rules.notice import Notice
 from tickets.rules.ticket import Priority
 from tickets.statement_tables import StatementCopyRow, StatementRow, UnsubscribedRow
+from tickets.tables import MessageRow
 
 PAGE_FOR = timedelta(days=400)
 """How long the link to a statement's page works: until after the next year's is out."""
@@ -126,10 +128,27 @@ def get_standing(tx: Session, token: str) -> Standing:
 
 
 def unsubscribe(tx: Session, token: str, *, at: datetime) -> None:
-    """Send the contact whose letter holds ``token`` no more statements; raises ``NotFound``."""
+    """Send the contact whose letter holds ``token`` no more statements; raises ``NotFound``.
+
+    One that still waits in the outbox is cancelled.
+    """
     copy = _get_copy(tx, token)
     values = {"client": copy.client, "address": copy.address, "unsubscribed_at": at}
     _insert_new(tx, UnsubscribedRow, values)
+    _cancel_waiting(tx, copy.client, copy.address)
+
+
+def _cancel_waiting(tx: Session, client: str, address: str) -> None:
+    """Cancel what is not delivered; an attempt that is on its way is not repeated."""
+    query = select(MessageRow).where(
+        col(MessageRow.notice) == Notice.STATEMENT,
+        col(MessageRow.key).startswith(f"statement:{client}:", autoescape=True),
+        sa.func.lower(col(MessageRow.address)) == address.lower(),
+        col(MessageRow.state).not_in([MessageState.SENT, MessageState.CANCELLED]),
+    )
+    for message in tx.exec(query.with_for_update()).all():
+        message.state, message.lease_until, message.held_for = MessageState.CANCELLED, None, None
+        forget_secrets(message)
 
 
 def resubscribe(tx: Session, token: str) -> None:

@@ -238,8 +238,9 @@ class MessageRow(Row, table=True):
 
     A message with a ``carrier_id`` goes in that message's mail and shares its fate. From its first
     claim on a message is sealed: nothing joins it any more. ``held_for`` says why ``not_before``
-    lies ahead where that is no back-off. ``forgiven`` are attempts before it was requeued;
-    ``told_at`` is when staff were told that it is dead.
+    lies ahead where that is no back-off. ``forgiven`` are attempts that count for nothing:
+    those before it was requeued, and those that met no mail server. ``told_at`` is when staff were
+    told that it is dead.
     """
 
     __table_args__ = (

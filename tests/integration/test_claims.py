@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from sqlmodel import select
@@ -13,6 +14,8 @@ from tests.tickets import opened
 from tickets import claims
 from tickets.outbox import Recipient
 from tickets.outbox_tables import BrakeRow, UndeliverableRow
+from tickets.queries.figures import count_figures
+from tickets.queries.mail_faults import count_held
 from tickets.rules.message import DeliveryOutcome, FailureReason, HoldReason, MessageState
 from tickets.rules.notice import Notice
 from tickets.rules.pace import Pace
@@ -20,7 +23,7 @@ from tickets.rules.ticket import Priority
 from tickets.store import Store
 
 AT = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
-SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 ONE = a_policy(contacts=[ANNA], duty=[])
 
 
@@ -183,6 +186,28 @@ def test_an_address_that_had_its_share_of_the_day_waits_for_tomorrow_but_not_for
     assert send_all(store, AT + timedelta(days=1), pace) == 4
 
 
+def test_what_is_held_is_counted_so_only_while_it_is_held(sqlite_store: Store) -> None:
+    policy = a_policy(contacts=[], duty=[DUTY])
+    ref = opened(sqlite_store, policy, at=AT, priority=Priority.NORMAL)
+    send_all(sqlite_store, AT)
+    evening, nine = AT + 9 * HOUR, AT + 23 * HOUR
+    for notice in (Notice.REOPENED, Notice.CLIENT_REPLIED):
+        tell(sqlite_store, ref, notice, evening, DUTY, staff_from=nine)
+
+    def held(now: datetime) -> Mapping[HoldReason, int]:
+        return sqlite_store.read(lambda tx: count_held(tx, now))
+
+    def oldest(now: datetime) -> datetime | None:
+        return sqlite_store.read(lambda tx: count_figures(tx, now=now)).oldest_pending
+
+    assert (held(evening), oldest(evening)) == ({HoldReason.SUPPORT_HOURS: 2}, None)
+    # The mail server may be away just then: what is due counts as due.
+    assert (held(nine), oldest(nine)) == ({}, evening)
+    [both] = claim(sqlite_store, nine)
+    settle(sqlite_store, both, nine, DeliveryOutcome.DEFERRED, FailureReason.TEMPORARY)
+    assert held(nine) == {}
+
+
 # Addresses that take nothing
 
 
@@ -224,6 +249,20 @@ def test_a_daily_try_that_is_put_off_goes_on_by_its_back_off(store: Store) -> No
     assert send_all(store, tomorrow + MINUTE) == 1
 
 
+def test_a_daily_try_that_met_no_mail_server_is_made_up_for(sqlite_store: Store) -> None:
+    for number in range(2):
+        opened(sqlite_store, ONE, at=AT, key=str(number), priority=Priority.LOW)
+    [first] = claim(sqlite_store, AT, most=1)
+    refused = (DeliveryOutcome.REFUSED, FailureReason.PERMANENT)
+    settle(sqlite_store, first, AT, *refused, is_address_refused=True)
+    tomorrow = AT + timedelta(days=1)
+    [tried] = claim(sqlite_store, tomorrow)
+    away = (DeliveryOutcome.DEFERRED, FailureReason.CONNECT)
+    settle(sqlite_store, tried, tomorrow, *away, retry_after=30 * SECOND)
+    [again] = claim(sqlite_store, tomorrow + 30 * SECOND)
+    assert again.message.id == tried.message.id
+
+
 def test_what_is_held_for_a_dead_address_dies_when_its_time_is_over(store: Store) -> None:
     for number in range(3):
         opened(store, ONE, at=AT, key=str(number), priority=Priority.CRITICAL)
@@ -241,4 +280,10 @@ def test_what_is_held_for_a_dead_address_dies_when_its_time_is_over(store: Store
     [tried] = claim(store, AT + day)
     settle(store, tried, AT + day, DeliveryOutcome.DEFERRED, FailureReason.TEMPORARY)
     assert claim(store, AT + day + SECOND) == []
-    assert states(store) == [MessageState.DEAD] * 3
+    # The one that is tried has its own patience from then on.
+    assert states(store) == [MessageState.DEAD, MessageState.PENDING, MessageState.DEAD]
+    later = AT + day + MINUTE
+    opened(store, ONE, at=AT, key="stale", priority=Priority.CRITICAL)
+    [again] = claim(store, later)
+    assert again.message.id == tried.message.id
+    assert states(store)[3] is MessageState.DEAD

@@ -428,9 +428,10 @@ async def test_a_message_of_less_priority_is_tried_for_three_days(
     put(store, at=clock.now(), priority=Priority.NORMAL)
     sender = FakeSender({ANNA: SendFailed("450 busy", reason=FailureReason.TEMPORARY)})
     delivery = a_delivery(store, sender, clock)
-    clock.advance(timedelta(hours=71))
-    await delivery.drain()
-    assert message(store).state is MessageState.PENDING
+    for hours in (0, 71):
+        clock.advance(timedelta(hours=hours))
+        await delivery.drain()
+        assert message(store).state is MessageState.PENDING
     clock.advance(timedelta(hours=2))
     await delivery.drain()
     assert message(store).state is MessageState.DEAD

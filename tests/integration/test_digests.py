@@ -117,6 +117,17 @@ def test_a_service_that_was_away_tells_once_of_all_that_came_meanwhile(store: St
     assert listed(message) == refs
 
 
+def test_what_came_in_time_but_was_stored_after_the_digest_has_one_of_its_own(
+    sqlite_store: Store,
+) -> None:
+    first = ask(sqlite_store, "03-03 08:50")
+    assert digest(sqlite_store, "03-03 09:00") == 1
+    late = ask(sqlite_store, "03-03 08:59")
+    assert digest(sqlite_store, "03-03 09:00") == 1
+    assert digest(sqlite_store, "03-03 09:01") == 0
+    assert [listed(message) for message in digests(sqlite_store)] == [[first], [late]]
+
+
 def test_who_opened_a_ticket_is_not_told_of_it(store: Store) -> None:
     row = store.write(
         lambda tx: add_staff(

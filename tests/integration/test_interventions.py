@@ -17,6 +17,8 @@ from tests.clocks import FakeClock
 from tests.desk import DeskBench, see, send
 from tests.outbox import claim, settle
 from tests.tickets import opened
+from tickets.contacts import find_person
+from tickets.erasure import erase
 from tickets.errors import Conflict, NotFound
 from tickets.history import Actor
 from tickets.interventions import cancel, requeue
@@ -113,6 +115,16 @@ def test_a_requeued_message_leaves_now_as_the_same_mail_with_its_patience_renewe
     assert (row.state, row.attempts) == (MessageState.PENDING, 2)
     assert row.not_before == at + MINUTE
     assert store.read(lambda tx: tx.exec(select(UndeliverableRow)).all()) == []
+
+
+def test_nothing_is_sent_again_to_somebody_who_was_erased(
+    sqlite_store: Store, clock: FakeClock
+) -> None:
+    bring(sqlite_store, "dead", clock.now())
+    gone = a_policy(contacts=[], duty=[])
+    sqlite_store.write(lambda tx: erase(tx, gone, find_person(tx, ANNA.address), at=clock.now()))
+    with pytest.raises(Conflict, match="message 1 is to somebody whose data was erased"):
+        do(sqlite_store, Intervention.REQUEUE, clock.now())
 
 
 def test_a_cancelled_message_never_leaves_and_its_link_is_forgotten(

@@ -27,7 +27,7 @@ from tickets.delivery import SLOTS, Delivery
 from tickets.fault_notices import has_news, tell_faults
 from tickets.mail import Mail, MailIdentity, Sender
 from tickets.mail_channel import MailChannel
-from tickets.mail_faults import note_brake
+from tickets.mail_faults import note_brake, note_channel_failed
 from tickets.outbox import staff_service
 from tickets.outbox_tables import ChannelRow, UndeliverableRow
 from tickets.queries.mail_faults import find_mail_faults, mail_warnings
@@ -174,6 +174,25 @@ async def test_f36_a_refused_password_pauses_the_channel_kills_nothing_and_is_to
     assert faults.failing_reason is FailureReason.AUTH
     assert "535 5.7.8 wrong" in faults.failing_answer
     assert "geheim" not in faults.failing_answer
+
+
+def test_f36_a_password_that_is_refused_while_the_server_comes_back_is_told_as_well(
+    sqlite_store: Store, clock: FakeClock
+) -> None:
+    def fail(reason: FailureReason) -> int:
+        sqlite_store.write(
+            lambda tx: note_channel_failed(
+                tx, Channel.MAIL, reason=reason, answer=reason.value, at=clock.now()
+            )
+        )
+        clock.advance(3 * MINUTE)
+        return tell_lead(sqlite_store, clock)
+
+    came = [FailureReason.CONNECT, FailureReason.TIMEOUT, FailureReason.AUTH, FailureReason.AUTH]
+    assert [fail(reason) for reason in came] == [1, 0, 1, 0]
+    assert [fail(FailureReason.CONNECT), fail(FailureReason.AUTH)] == [0, 0]
+    advice = [row.facts["advice"] for row in rows(sqlite_store)]
+    assert "password" in advice[1]
 
 
 def test_f36_with_no_other_channel_nothing_is_written_and_the_pages_say_it(

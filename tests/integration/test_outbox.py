@@ -19,6 +19,8 @@ from tickets.store import Store
 from tickets.tables import DeliveryRow, MessageRow
 
 AT = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+GREYLISTED = FailureReason.TEMPORARY
 
 
 def claim(
@@ -34,19 +36,31 @@ def settle(
     outcome: DeliveryOutcome,
     now: datetime,
     reason: FailureReason | None = None,
+    *,
+    holder: str | None = None,
+    wait: float | None = None,
 ) -> MessageRow:
     number = message.id
     assert number is not None
     return store.write(
         lambda tx: outbox.settle(
-            tx, number, outcome=outcome, answer="as told", now=now, reason=reason
+            tx,
+            number,
+            outcome=outcome,
+            answer="as told",
+            now=now,
+            reason=reason,
+            holder=holder,
+            retry_after=None if wait is None else timedelta(seconds=wait),
         )
     )
 
 
-def one_message(store: Store, priority: Priority = Priority.CRITICAL) -> MessageRow:
+def one_message(
+    store: Store, priority: Priority = Priority.CRITICAL, *, holder: str | None = None
+) -> MessageRow:
     opened(store, a_policy(contacts=[ANNA], duty=[]), at=AT, priority=priority)
-    [message] = claim(store, AT)
+    [message] = claim(store, AT, holder=holder)
     return message
 
 
@@ -117,10 +131,10 @@ def test_a_failure_that_does_not_pass_is_given_up_after_a_day_or_three(
     store: Store, priority: Priority, hours: int
 ) -> None:
     message = one_message(store, priority)
-    almost = AT + timedelta(hours=hours) - timedelta(seconds=1)
-    assert settle(store, message, DeliveryOutcome.DEFERRED, almost).state is MessageState.PENDING
-    [message] = claim(store, AT + timedelta(hours=hours, minutes=2))
+    for at in (AT, AT + timedelta(hours=hours) - SECOND):
+        assert settle(store, message, DeliveryOutcome.DEFERRED, at).state is MessageState.PENDING
     at = AT + timedelta(hours=hours, minutes=2)
+    [message] = claim(store, at)
     assert settle(store, message, DeliveryOutcome.DEFERRED, at).state is MessageState.DEAD
     assert claim(store, at + timedelta(days=30)) == []
 
@@ -141,6 +155,76 @@ def test_a_sent_message_stays_sent_when_a_late_sender_reports_failure(store: Sto
     assert claim(store, AT + timedelta(days=1)) == []
 
 
+def test_a_sender_that_lost_its_message_decides_nothing_about_it(store: Store) -> None:
+    message = one_message(store, holder="slow")
+    [again] = claim(store, AT + claims.LEASE, holder="quick")
+    until = again.lease_until
+    for outcome in (DeliveryOutcome.DEFERRED, DeliveryOutcome.REFUSED):
+        late = settle(store, message, outcome, AT + claims.LEASE, holder="slow")
+        assert (late.state, late.lease_until) == (MessageState.SENDING, until)
+        assert claim(store, AT + claims.LEASE + timedelta(seconds=30)) == []
+    dead = settle(store, again, DeliveryOutcome.REFUSED, AT + 2 * claims.LEASE, holder="quick")
+    assert (dead.state, dead.attempts) == (MessageState.DEAD, 3)
+    late = settle(store, message, DeliveryOutcome.DEFERRED, AT + 2 * claims.LEASE, holder="slow")
+    assert late.state is MessageState.DEAD
+
+
+def test_a_sender_that_lost_its_message_and_sent_it_all_the_same_says_so(store: Store) -> None:
+    message = one_message(store, holder="slow")
+    claim(store, AT + claims.LEASE, holder="quick")
+    late = settle(store, message, DeliveryOutcome.SENT, AT + claims.LEASE, holder="slow")
+    assert late.state is MessageState.SENT
+    again = settle(store, message, DeliveryOutcome.DEFERRED, AT + claims.LEASE, holder="quick")
+    assert again.state is MessageState.SENT
+
+
+def test_a_stop_gives_back_only_what_nobody_took_over(store: Store) -> None:
+    message = one_message(store, holder="slow")
+    assert message.id is not None
+    number = message.id
+    claim(store, AT + claims.LEASE, holder="quick")
+    store.write(lambda tx: claims.release(tx, [number], holder="slow"))
+    assert claim(store, AT + claims.LEASE) == []
+
+
+def test_what_waited_for_long_before_its_first_attempt_is_still_tried_for_a_day(
+    sqlite_store: Store,
+) -> None:
+    message, monday = one_message(sqlite_store), AT + timedelta(days=11)
+    message = settle(sqlite_store, message, DeliveryOutcome.DEFERRED, monday, GREYLISTED)
+    assert message.state is MessageState.PENDING
+    end = monday + timedelta(hours=24)
+    late = settle(sqlite_store, message, DeliveryOutcome.DEFERRED, end - SECOND, GREYLISTED)
+    assert late.state is MessageState.PENDING
+    assert settle(sqlite_store, message, DeliveryOutcome.DEFERRED, end).state is MessageState.DEAD
+
+
+def test_the_days_of_a_wrong_password_cost_no_message_its_patience(sqlite_store: Store) -> None:
+    message = one_message(sqlite_store)
+    for day in range(3):
+        at = AT + timedelta(days=day)
+        failed = settle(
+            sqlite_store, message, DeliveryOutcome.DEFERRED, at, FailureReason.AUTH, wait=5
+        )
+        assert failed.state is MessageState.PENDING
+    at = AT + timedelta(days=3)
+    failed = settle(sqlite_store, message, DeliveryOutcome.DEFERRED, at, GREYLISTED)
+    assert failed.state is MessageState.PENDING
+
+
+def test_attempts_that_found_no_mail_server_do_not_lengthen_the_back_off(
+    sqlite_store: Store,
+) -> None:
+    message, now = one_message(sqlite_store), AT
+    for _ in range(6):
+        now += timedelta(seconds=30)
+        settle(sqlite_store, message, DeliveryOutcome.DEFERRED, now, FailureReason.CONNECT, wait=30)
+    failed = settle(sqlite_store, message, DeliveryOutcome.DEFERRED, now, GREYLISTED)
+    assert failed.not_before == now + timedelta(minutes=1)
+    failed = settle(sqlite_store, message, DeliveryOutcome.DEFERRED, now, GREYLISTED)
+    assert failed.not_before == now + timedelta(minutes=2)
+
+
 def test_every_attempt_is_kept_with_the_servers_answer(store: Store) -> None:
     message = one_message(store)
     settle(store, message, DeliveryOutcome.DEFERRED, AT, FailureReason.CONNECT)
@@ -156,7 +240,7 @@ def test_messages_given_back_untried_are_due_at_once(store: Store) -> None:
     message = one_message(store)
     assert message.id is not None
     number = message.id
-    store.write(lambda tx: claims.release(tx, [number]))
+    store.write(lambda tx: claims.release(tx, [number], holder=None))
     [again] = claim(store, AT)
     assert (again.id, again.attempts) == (number, 0)
 

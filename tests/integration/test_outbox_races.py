@@ -7,7 +7,7 @@ want the same row.
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -31,9 +31,10 @@ from tickets.outbox_tables import UndeliverableRow
 from tickets.rules.message import DeliveryOutcome, FailureReason, MessageState
 from tickets.rules.notice import Notice
 from tickets.rules.ticket import Category, Priority, Source
-from tickets.store import Store, Work
+from tickets.store import Store
 
-First, Second = TypeVar("First"), TypeVar("Second")
+First = TypeVar("First")
+Second = TypeVar("Second")
 
 AT = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -49,7 +50,9 @@ def store(postgresql: PostgreSQL) -> Iterator[Store]:
     store.close()
 
 
-def crossed(store: Store, first: Work[First], second: Work[Second]) -> tuple[First, Second]:
+def crossed(
+    store: Store, first: Callable[[Session], First], second: Callable[[Session], Second]
+) -> tuple[First, Second]:
     """Run ``second`` for another process while ``first`` has done its work and not committed.
 
     ``first`` commits once ``second`` waits for it, or has ended without.

@@ -20,6 +20,8 @@ from monitor.statement.mailing import SETTLED_AFTER, due_at, send_due
 from tests.builders import ANNA, BEN, LONDON, TARGETS, a_policy, a_site
 from tests.clocks import FakeClock
 from tests.desk import Page, see
+from tests.outbox import claim
+from tests.outbox import settle as settle_mail
 from tests.portal import branded, portal_browser
 from tests.sites import settle, watch
 from tests.smtp import Postbox
@@ -33,12 +35,12 @@ from tickets.outbox import Recipient
 from tickets.policy import ClientContacts, ClientPromises, Policy
 from tickets.rules.hours import SupportHours
 from tickets.rules.interval import WEEKDAYS, parse_week
-from tickets.rules.message import MessageState
+from tickets.rules.message import DeliveryOutcome, FailureReason, MessageState
 from tickets.settings.mail import MailSecurity
 from tickets.settings.support import SupportSettings
 from tickets.smtp import MailServer, SmtpSender
 from tickets.statement_tables import StatementCopyRow, UnsubscribedRow
-from tickets.statements import list_standings
+from tickets.statements import list_standings, unsubscribe
 from tickets.store import Store, Work
 from tickets.tables import MessageRow
 
@@ -299,6 +301,23 @@ async def test_the_button_ends_the_mails_of_that_contact_alone_and_takes_it_back
     page = Page(await browser.post(url, data=form.fields))
     assert "You get monthly statements again" in page.text
     assert gone(sent) == []
+
+
+@ONE_DATABASE
+async def test_who_unsubscribes_gets_none_that_still_waits_either(february: Store) -> None:
+    await send_due(february, POLICY, now=DUE)
+    token = link(february, ANNA.address).rpartition("/")[2]
+    [claimed] = claim(february, DUE, most=1)
+    february.write(lambda tx: unsubscribe(tx, token, at=DUE))
+    assert [row.state for row in statements(february)] == [
+        MessageState.CANCELLED,
+        MessageState.PENDING,
+    ]
+    assert not {"action_url", "unsubscribe_url"} & statements(february)[0].facts.keys()
+    # The attempt that was on its way fails for a passing reason: it is not repeated.
+    deferred = (DeliveryOutcome.DEFERRED, FailureReason.TEMPORARY)
+    settle_mail(february, claimed, DUE, *deferred)
+    assert statements(february)[0].state is MessageState.CANCELLED
 
 
 @ONE_DATABASE

@@ -113,7 +113,7 @@ def count_figures(tx: Session, *, now: datetime) -> TicketFigures:
         .execute(
             sa.select(sa.func.min(col(MessageRow.written_at))).where(
                 col(MessageRow.state).in_([MessageState.PENDING, MessageState.SENDING]),
-                col(MessageRow.held_for).is_(None),
+                sa.or_(col(MessageRow.held_for).is_(None), col(MessageRow.not_before) <= now),
             )
         )
         .scalar_one(),

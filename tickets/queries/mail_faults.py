@@ -96,14 +96,15 @@ def mail_warnings(tx: Session, now: datetime) -> Sequence[str]:
     return found
 
 
-def count_held(tx: Session) -> Mapping[HoldReason, int]:
-    """Count the messages that wait though nothing about them failed, by why."""
+def count_held(tx: Session, now: datetime) -> Mapping[HoldReason, int]:
+    """Count the messages that wait at ``now`` though nothing about them failed, by why."""
     query = (
         sa.select(col(MessageRow.held_for), sa.func.count())
         .where(
             sa.text("message.state IN ('pending', 'sending')"),  # as ix_message_due has it
             col(MessageRow.state) == MessageState.PENDING,
             col(MessageRow.held_for).is_not(None),
+            col(MessageRow.not_before) > now,
         )
         .group_by(col(MessageRow.held_for))
     )
