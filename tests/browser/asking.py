@@ -67,7 +67,7 @@ async def serving(store: Store, clock: FakeClock) -> AsyncIterator[Policy]:
 
 
 async def _fill_in(page: Page, address: str) -> None:
-    await page.get_by_role("radio", name="No", exact=True).check()
+    await page.get_by_role("radio", name="No Our answer").check()
     await page.get_by_role("radio", name="No, please look at it soon").check()
     await page.get_by_role("radio", name="Something does not work").check()
     await page.get_by_role("radio", name="Booking site").check()
@@ -85,7 +85,7 @@ async def _walk(page: Page, clock: FakeClock, bench: FormBench, keep: Path, suff
 
     await page.goto(FORM)
     await look("form")
-    await page.get_by_role("radio", name="No", exact=True).check()
+    await page.get_by_role("radio", name="No Our answer").check()
     await page.get_by_role("button", name="Send the request").click()
     await look("faults")
     address = f"kim.{suffix}@elsewhere.example"
@@ -123,7 +123,7 @@ async def take_pictures(folder: Path) -> None:
                     await _walk(page, clock, bench, folder, f"{width}-{theme}")
             page = await _open(browser, policy, theme="light", width=1440, height=1300)
             await page.goto(FORM)
-            await page.get_by_role("radio", name="No", exact=True).check()
+            await page.get_by_role("radio", name="No Our answer").check()
             await page.get_by_role("radio", name="No, please look at it soon").check()
             await page.evaluate("document.activeElement.blur()")
             await page.screenshot(path=folder / "request-form.png")

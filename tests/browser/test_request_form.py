@@ -38,7 +38,7 @@ async def test_with_javascript_the_deadline_of_the_choice_is_that_of_this_moment
     page = await open_page(FORM)
     chosen = page.get_by_role("status")
     await expect(page.get_by_role("group", name="Can it wait?")).to_be_hidden()
-    await page.get_by_role("radio", name="No", exact=True).check()
+    await page.get_by_role("radio", name="No Our answer").check()
     await page.get_by_role("radio", name="Yes, it can wait").check()
     await expect(chosen).to_have_text(
         "You have our answer by Fri 6 Mar 2026 10:00 GMT", use_inner_text=True
@@ -70,7 +70,7 @@ async def test_without_javascript_on_a_telephone_faults_come_first_and_words_sta
     open_page: OpenPage, served: Served
 ) -> None:
     page = await open_page(FORM, width=360, javascript=False)
-    await page.get_by_role("radio", name="No", exact=True).check()
+    await page.get_by_role("radio", name="No Our answer").check()
     await _fill_in(page)
     await page.get_by_label("Your e-mail address").fill("anna@")
     served.clock.advance(20)
@@ -167,7 +167,7 @@ async def test_axe_finds_nothing_on_form_faults_and_receipt(
 ) -> None:
     page = await open_page(FORM, theme=theme)
     assert await axe_faults(page) == []
-    await page.get_by_role("radio", name="No", exact=True).check()
+    await page.get_by_role("radio", name="No Our answer").check()
     await _send(page)
     await expect(page.get_by_role("alert")).to_be_visible()
     assert await axe_faults(page) == []

@@ -56,3 +56,14 @@ async def test_a_page_left_open_learns_of_the_recovery(open_page: OpenPage, serv
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     await page.get_by_role("heading", name="Going on now").wait_for(state="detached")
     assert "Booking site is down" not in await page.title()
+
+
+async def test_a_name_without_a_break_stays_on_a_narrow_screen(
+    open_page: OpenPage, served: Served
+) -> None:
+    long = a_site("menu", name="Menu" * 20, url="https://menu.harbour.test/")
+    watch(served.store, [a_site(), long], at=served.clock.now())
+    settle(served.store, long, DOWN, since=served.clock.now())
+    page = await open_page("/status/harbour", width=320)
+    assert "MenuMenu" in await page.locator("article").inner_text()
+    assert await too_wide(page) == 0

@@ -91,7 +91,7 @@ async def test_a_reply_with_a_file_is_sent_with_and_without_javascript(
     picture = tmp_path / "shot.png"
     await asyncio.to_thread(picture.write_bytes, PNG)
     await page.get_by_label("Write to us").fill("The rooms page is empty.")
-    await page.get_by_label("Files").set_input_files(picture)
+    await page.get_by_label("Pictures or documents").set_input_files(picture)
     await page.get_by_role("button", name="Send").click()
     assert "Your words are with us." in await page.inner_text("[role=status]")
     assert "The rooms page is empty." in await page.inner_text(".story")
