@@ -24,7 +24,9 @@ from tickets.rules.words import format_hours, format_instant
 from tickets.settings.support import SupportSettings
 
 LONDON = ZoneInfo("Europe/London")
-PAGE = (Path(__file__).parents[2] / "docs" / "support-hours.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "support-hours.md").read_text(encoding="utf-8")
+OTHERS = [(ROOT / name).read_text("utf-8") for name in ("README.md", "docs/command-line.md")]
 
 
 def report(priority: str, raised: str) -> DeadlineReport:
@@ -174,12 +176,16 @@ class TestParseInstant:
 
 class TestDocumentation:
     ROWS = re.findall(r"^\| (critical|normal|low) \| (.+?) \| (.+?) \|", PAGE, re.MULTILINE)
-    BLOCKS = re.findall(r"```\n\$ fettle deadline (.+?)\n(.+?)\n```", PAGE, re.DOTALL)
+    BLOCKS = [
+        shown
+        for page in (PAGE, *OTHERS)
+        for shown in re.findall(r"```\w*\n\$ fettle deadline (.+?)\n(.+?)\n```", page, re.DOTALL)
+    ]
     SPANS = re.findall(r"^\| (\S+) to (\S+) \| (.+?) \|", PAGE, re.MULTILINE)
 
     def test_it_has_examples(self) -> None:
         assert len(self.ROWS) >= 10
-        assert len(self.BLOCKS) >= 2
+        assert len(self.BLOCKS) >= 4
         assert len(self.SPANS) >= 3
 
     @pytest.mark.parametrize(("priority", "raised", "respond_by"), ROWS)
