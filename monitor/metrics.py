@@ -46,6 +46,7 @@ from tickets.metrics import MAIL_FAMILIES, TICKET_FAMILIES, Family, ticket_metri
 from tickets.policy import Policy
 from tickets.queries.figures import TicketFigures, count_figures
 from tickets.queries.times import Times
+from tickets.rules.hours import SupportHours
 from tickets.rules.notice import Notice
 from tickets.rules.ticket import Priority, Status
 from tickets.store import Session, Store
@@ -56,6 +57,8 @@ from tickets.time_metrics import (
     delivery_metric,
     read_deliveries,
 )
+
+AGENCY_CALENDAR = "default"
 
 KEPT_SECONDS = 14.0
 """How long a page is served again, unless told otherwise: see ``web.metrics_interval``."""
@@ -172,7 +175,7 @@ def build_page(
             figures.tickets,
             recovered=figures.recovered,
             targets=policy.targets,
-            hours=policy.hours,
+            calendars=_calendars(policy),
             now=now,
         ),
         *figures.support,
@@ -187,6 +190,14 @@ def build_page(
         *(requests or Requests()).metrics(),
     ]
     return Page(metrics, memory.sites.blocks(figures.sites, figures.incidents, now))
+
+
+def _calendars(policy: Policy) -> Mapping[str, SupportHours]:
+    """Return the agency's calendar and those of clients that have their own, by their names."""
+    own = {slug: promises.hours for slug, promises in policy.promises.items()}
+    if AGENCY_CALENDAR in own:  # a slug that somebody chose; both must be seen
+        own[f"{AGENCY_CALENDAR} (client)"] = own.pop(AGENCY_CALENDAR)
+    return {AGENCY_CALENDAR: policy.hours, **own}
 
 
 def render(

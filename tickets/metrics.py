@@ -7,6 +7,7 @@ from sites and people, so each of them goes through ``label_text``.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -152,7 +153,8 @@ SUPPORT_OPEN = Family(
     name="fettle_support_window_open",
     labels=("calendar",),
     unit="bool",
-    meaning="Whether support time is running now.",
+    meaning="Whether support time is running now: on the agency's calendar, which is called "
+    "default, and on those of clients with an agreement of their own, by their slugs.",
     present_when="the calendar knows today's date",
 )
 SENT = Family(
@@ -240,12 +242,13 @@ def ticket_metrics(
     *,
     recovered: Mapping[tuple[Priority, Status], int],
     targets: Mapping[Priority, ResponseTarget],
-    hours: SupportHours,
+    calendars: Mapping[str, SupportHours],
     now: datetime,
 ) -> Iterator[Metric]:
     """Yield the families of tickets, promises and mail, every closed combination present.
 
-    ``recovered`` counts those of the open tickets whose site is well again. ``now`` is aware UTC.
+    ``recovered`` counts those of the open tickets whose site is well again; ``calendars`` are told
+    by their names. ``now`` is aware UTC.
     """
     yield OPEN.metric(_open_rows(figures, recovered))
     opened = {(p, SOURCES[source]): count for (p, source), count in figures.opened.items()}
@@ -266,7 +269,7 @@ def ticket_metrics(
     yield OLDEST_UNANSWERED.metric(
         ((p,), since.timestamp()) for p, since in figures.oldest_unanswered.items()
     )
-    yield SUPPORT_OPEN.metric(_support_open(hours, now))
+    yield SUPPORT_OPEN.metric(_support_open(calendars, now))
     yield from _mail_metrics(figures)
 
 
@@ -286,11 +289,10 @@ def _by_priority(counts: Mapping[Priority, int]) -> Iterator[Row]:
     return (((priority,), counts.get(priority, 0)) for priority in Priority)
 
 
-def _support_open(hours: SupportHours, now: datetime) -> Iterator[Row]:
-    try:
-        yield ("default",), int(hours.is_open(now))
-    except OutOfReach:
-        return
+def _support_open(calendars: Mapping[str, SupportHours], now: datetime) -> Iterator[Row]:
+    for name, hours in calendars.items():
+        with contextlib.suppress(OutOfReach):
+            yield (name,), int(hours.is_open(now))
 
 
 def _mail_metrics(figures: TicketFigures) -> Iterator[Metric]:

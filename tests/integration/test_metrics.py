@@ -43,6 +43,9 @@ from tickets.actions import acknowledge, close, reopen, resolve
 from tickets.errors import Unavailable
 from tickets.history import Actor
 from tickets.metrics import MAIL_KINDS, SOURCES, STATES, Family
+from tickets.policy import ClientPromises
+from tickets.rules.hours import SupportHours
+from tickets.rules.interval import WEEKDAYS, parse_interval
 from tickets.rules.message import DeliveryOutcome, FailureReason
 from tickets.rules.notice import Notice
 from tickets.rules.ticket import OPEN_STATUSES, Outcome, Priority, Source
@@ -668,6 +671,19 @@ class TestTickets:
         self, store: Store, at: datetime, is_open: int
     ) -> None:
         assert page(store, at=at).value("fettle_support_window_open", calendar="default") == is_open
+
+    def test_show_it_for_each_client_with_hours_of_its_own(self, store: Store) -> None:
+        always = SupportHours(
+            POLICY.zone, dict.fromkeys(WEEKDAYS, (parse_interval("00:00-24:00"),))
+        )
+        promises = ClientPromises(hours=always, targets=POLICY.targets)
+        policy = replace(POLICY, promises={"harbour": promises, "default": promises})
+        at = START.replace(hour=22)
+        body, _ = store.read(lambda tx: render(tx, policy=policy, service=SERVICE, now=at))
+        name, found = "fettle_support_window_open", Page(body.decode())
+        assert found.value(name, calendar="default") == 0
+        assert found.value(name, calendar="harbour") == 1
+        assert found.value(name, calendar="default (client)") == 1
 
     def test_do_not_show_it_where_the_calendar_ends(self, store: Store) -> None:
         at = START.replace(year=2040)
