@@ -26,7 +26,10 @@ from tickets.settings.support import SupportSettings
 LONDON = ZoneInfo("Europe/London")
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "support-hours.md").read_text(encoding="utf-8")
-OTHERS = [(ROOT / name).read_text("utf-8") for name in ("README.md", "docs/command-line.md")]
+PAGES = [
+    PAGE,
+    *((ROOT / name).read_text("utf-8") for name in ("README.md", "docs/command-line.md")),
+]
 
 
 def report(priority: str, raised: str) -> DeadlineReport:
@@ -176,11 +179,9 @@ class TestParseInstant:
 
 class TestDocumentation:
     ROWS = re.findall(r"^\| (critical|normal|low) \| (.+?) \| (.+?) \|", PAGE, re.MULTILINE)
-    BLOCKS = [
-        shown
-        for page in (PAGE, *OTHERS)
-        for shown in re.findall(r"```\w*\n\$ fettle deadline (.+?)\n(.+?)\n```", page, re.DOTALL)
-    ]
+    BLOCKS = re.findall(
+        r"```\w*\n\$ fettle deadline (.+?)\n(.+?)\n```", "\n".join(PAGES), re.DOTALL
+    )
     SPANS = re.findall(r"^\| (\S+) to (\S+) \| (.+?) \|", PAGE, re.MULTILINE)
 
     def test_it_has_examples(self) -> None:
