@@ -15,7 +15,7 @@ from tickets.letter import MARKS, Letter, LetterFailed, Letters
 from tickets.letter_samples import SAMPLE_FACTS
 from tickets.letter_templates import TemplateFailed, Templates, template_names
 from tickets.letter_words import INSTANTS, words_of
-from tickets.rules.notice import Audience, Notice
+from tickets.rules.notice import Audience, Notice, audiences_of
 from tickets.settings.types import did_you_mean
 
 
@@ -29,8 +29,11 @@ class Scene(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Clock:
+    """An instant, and by when a critical and a normal ticket of that instant are answered."""
+
     at: str
     respond_by: str
+    normal_by: str
     resumes_at: str | None = None
     closed_for: str | None = None
 
@@ -38,16 +41,20 @@ class _Clock:
 _CLOCKS = MappingProxyType(
     {
         Scene.IN_HOURS: _Clock(
-            at="2026-03-09T09:04:41+00:00", respond_by="2026-03-09T10:04:41+00:00"
+            at="2026-03-09T09:04:41+00:00",
+            respond_by="2026-03-09T10:04:41+00:00",
+            normal_by="2026-03-11T09:04:41+00:00",
         ),
         Scene.OUT_OF_HOURS: _Clock(
             at="2026-03-06T21:47:30+00:00",
             respond_by="2026-03-09T10:00:00+00:00",
+            normal_by="2026-03-10T17:00:00+00:00",
             resumes_at="2026-03-09T09:00:00+00:00",
         ),
         Scene.CLOSURE: _Clock(
             at="2026-12-28T11:20:05+00:00",
             respond_by="2027-01-04T10:00:00+00:00",
+            normal_by="2027-01-05T17:00:00+00:00",
             resumes_at="2027-01-04T09:00:00+00:00",
             closed_for="Christmas closure",
         ),
@@ -106,13 +113,13 @@ def preview_letters(
     notice: Notice | None = None,
     own: Mapping[str, object] = MappingProxyType({}),
 ) -> Iterator[SampleLetter]:
-    """Yield every letter, or those of one notice, from sample facts with ``own`` over them.
+    """Yield every letter that anybody gets, or those of one notice, with ``own`` over the samples.
 
     Out of hours and in a closure only where the words differ. Raises ``LetterFailed`` at the first
     letter that cannot be written.
     """
     for told in Notice if notice is None else (notice,):
-        for audience in Audience:
+        for audience in audiences_of(told):
             for scene in Scene:
                 facts = _facts_in(scene, {**SAMPLE_FACTS[told], **own})
                 letter = letters.write(told, audience, facts)
@@ -226,7 +233,10 @@ def _facts_in(scene: Scene, facts: Mapping[str, object]) -> dict[str, Any]:
     for name in _AHEAD:
         due = facts.get(name)
         if due is not None and datetime.fromisoformat(str(due)) > then:
-            moved[name] = clock.respond_by
+            is_critical = facts["priority"] == "critical"
+            moved[name] = clock.respond_by if is_critical else clock.normal_by
+    if "old_respond_by" in facts:  # it was normal before
+        moved["old_respond_by"] = clock.normal_by
     return moved | {
         "is_support_open": clock.resumes_at is None,
         "resumes_at": clock.resumes_at,

@@ -37,7 +37,7 @@ from tickets.opening import NewRequest, Requester, open_request
 from tickets.policy import Policy
 from tickets.queries.messages import list_messages
 from tickets.rules.message import MessageState
-from tickets.rules.notice import AUTOMATIC_NOTICES, Audience, Notice
+from tickets.rules.notice import AUTOMATIC_NOTICES, Audience, Notice, audiences_of
 from tickets.rules.staff import Role
 from tickets.rules.ticket import Category, Priority
 from tickets.settings.mail import MailSecurity
@@ -214,7 +214,7 @@ def test_the_preview_writes_each_letter_as_text_page_and_mail(fettle: Call, tmp_
     assert code == 0
     written = json.loads(out)
     assert {(each["notice"], each["audience"]) for each in written} == {
-        (notice, audience) for notice in Notice for audience in Audience
+        (notice, audience) for notice in Notice for audience in audiences_of(notice)
     }
     names = {each["name"] for each in written}
     assert "down-client-closure" in names

@@ -5,14 +5,16 @@ from __future__ import annotations
 import html
 import itertools
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from tests.builders import a_policy
 from tickets.letter import MAX_HTML, Letter, LetterFailed, Letters, plain_letter
 from tickets.letter_preview import Scene, preview_letters
 from tickets.letter_samples import SAMPLE_FACTS
-from tickets.rules.notice import NOTICES_OF_NO_TICKET, Audience, Notice
+from tickets.rules.notice import NOTICES_OF_NO_TICKET, Audience, Notice, audiences_of
 
 LETTERS = Letters()
 EVERY_LETTER = list(itertools.product(Notice, Audience))
@@ -390,11 +392,22 @@ def test_the_plain_letter_needs_no_fact_at_all(notice: Notice, audience: Audienc
     assert plain_letter(notice, audience, {}).text
 
 
-def test_every_notice_is_previewed_for_every_audience() -> None:
+def test_every_letter_that_somebody_gets_is_previewed_and_no_other() -> None:
     samples = list(preview_letters(LETTERS))
     open_now = [(s.notice, s.audience) for s in samples if s.scene is Scene.IN_HOURS]
-    assert open_now == EVERY_LETTER
+    assert open_now == [(told, whom) for told in Notice for whom in audiences_of(told)]
+    assert (Notice.BLIND, Audience.CLIENT) not in open_now
+    assert (Notice.VERIFY, Audience.STAFF) not in open_now
     scenes = [s.scene for s in samples if (s.notice, s.audience) == (Notice.DOWN, "client")]
     assert scenes == list(Scene)
     assert "resumes on Mon 9 Mar 2026 09:00 GMT" in samples[1].letter.text
     assert "(Christmas closure) and resumes on Mon 4 Jan 2027" in samples[2].letter.text
+
+
+def test_a_preview_promises_nothing_for_a_time_without_support() -> None:
+    hours = a_policy().hours
+    for sample in preview_letters(LETTERS):
+        for name in ("respond_by", "old_respond_by", "next_word_by", "resumes_at"):
+            if promised := sample.facts.get(name):
+                at = datetime.fromisoformat(str(promised)) - timedelta(seconds=1)
+                assert hours.is_open(at) or name == "resumes_at", (sample.notice, sample.scene)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from tickets.rules.ticket import Priority
@@ -92,6 +93,43 @@ NOTICES_OF_NO_TICKET = frozenset(
 
 NOTICES_FOR_HOURS = frozenset({Notice.CLIENT_REPLIED, Notice.REOPENED, Notice.RESUMED})
 """Notices that staff get in support hours only, unless the ticket is critical."""
+
+_STAFF_ALONE = frozenset(
+    {
+        Notice.BREACHED,
+        Notice.BLIND,
+        Notice.SIGHTED,
+        Notice.AT_RISK,
+        Notice.UPDATE_DUE,
+        Notice.CALENDAR_ENDS,
+        Notice.ASSIGNED,
+        Notice.RESUMED,
+        Notice.CLIENT_REPLIED,
+        Notice.ALLOWANCE,
+        Notice.DIGEST,
+        Notice.MAIL_FAULT,
+    }
+)
+_CLIENT_ALONE = frozenset(
+    {
+        Notice.ACKNOWLEDGED,
+        Notice.REPLY,
+        Notice.RESOLVED,
+        Notice.QUESTION,
+        Notice.MERGED,
+        Notice.VERIFY,
+        Notice.NEW_LINK,
+        Notice.STATEMENT,
+    }
+)
+
+
+def audiences_of(notice: Notice) -> Sequence[Audience]:
+    """Return who is ever told of ``notice``."""
+    if notice in _STAFF_ALONE:
+        return (Audience.STAFF,)
+    return (Audience.CLIENT,) if notice in _CLIENT_ALONE else tuple(Audience)
+
 
 _RANKS = {Priority.CRITICAL: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 
