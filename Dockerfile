@@ -14,14 +14,19 @@ RUN pip download --only-binary :all: --require-hashes --requirement requirements
 COPY pyproject.toml README.md LICENSE ./
 COPY monitor monitor
 COPY tickets tickets
-RUN python -m venv /opt/fettle \
+# What fettle_build_info tells: docker build --build-arg REVISION="$(git rev-parse HEAD)"
+ARG REVISION=""
+RUN printf '%s' "$REVISION" > monitor/revision.txt \
+    && python -m venv /opt/fettle \
     && PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels /opt/fettle/bin/pip install . \
     && /opt/fettle/bin/pip uninstall --yes pip setuptools
 
 
 FROM python:3.11.13-slim-bookworm
 
+ARG REVISION=""
 LABEL org.opencontainers.image.title="Fettle" \
+      org.opencontainers.image.revision=$REVISION \
       org.opencontainers.image.description="Uptime monitor and ticket desk for a web agency" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT"

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from monitor.commands.screen import Screen
 from monitor.commands.surroundings import Surroundings, WrongUsage
+from monitor.source_revision import source_revision
 from tickets.addresses import HostPort, canonical_url
 from tickets.errors import Unavailable
 
@@ -50,7 +51,7 @@ def tell_version(surroundings: Surroundings, arguments: Namespace) -> int:
     """Print the version."""
     version = metadata.version("fettle")
     if arguments.json:
-        surroundings.screen.document({"version": version})
+        surroundings.screen.document({"version": version, "revision": source_revision()})
     else:
         surroundings.screen.line(f"fettle {version}")
     return 0

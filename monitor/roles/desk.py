@@ -15,6 +15,7 @@ from monitor.roles.delivery import delivery_parts
 from monitor.service import Beat, beat_until, build_policy, give_none, run_together
 from monitor.service_metrics import ServiceFigures
 from monitor.settings import Settings
+from monitor.source_revision import source_revision
 from monitor.web import Web, create_app, serve
 from tickets.clock import Clock
 from tickets.store import Store
@@ -38,7 +39,7 @@ class DeskRole:
         jobs = Jobs(clock)
         service = ServiceFigures(
             version=version("fettle"),
-            revision="",
+            revision=source_revision(),
             python_version=python_version(),
             reloaded_at=clock.now(),
             runs=jobs.runs,
