@@ -18,8 +18,9 @@ Text = Annotated[
     Field(
         min_length=1,
         max_length=MAX_TEXT,
-        # Something to read in it, and no control characters but tabs and line ends.
-        pattern=rf"^[^{_CONTROLS}]*[^\x00-\x20\x7F][^{_CONTROLS}]*$",
+        # Something to read in it, and no control characters but tabs and line ends. The group is
+        # for programs: some write max_length into bare quantifiers, which takes seconds to compile.
+        pattern=rf"^([^{_CONTROLS}]*[^\x00-\x20\x7F][^{_CONTROLS}]*)$",
     ),
 ]
 
