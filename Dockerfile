@@ -3,7 +3,7 @@
 # Nothing is compiled: the first stage fetches the wheels that requirements.lock names, each checked
 # against its hash, and installs from them alone. The second holds what runs, and no installer.
 
-FROM python:3.11.13-slim-bookworm AS build
+FROM python:3.11.15-slim-bookworm AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
@@ -22,7 +22,7 @@ RUN printf '%s' "$REVISION" > monitor/revision.txt \
     && /opt/fettle/bin/pip uninstall --yes pip setuptools
 
 
-FROM python:3.11.13-slim-bookworm
+FROM python:3.11.15-slim-bookworm
 
 ARG REVISION=""
 LABEL org.opencontainers.image.title="Fettle" \

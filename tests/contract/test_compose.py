@@ -136,6 +136,12 @@ def test_a_service_keeps_what_it_keeps_in_named_volumes_and_reads_what_is_there(
             assert source in COMPOSE["volumes"], mount
 
 
+def test_a_configuration_that_an_editor_replaced_is_seen_by_a_reload() -> None:
+    mounts = dict(mount.split(":")[:2] for mount in SERVICES["fettle"]["volumes"])
+    assert mounts["./config"] == "/etc/fettle"  # a file that is mounted alone stays the old one
+    assert SERVICES["fettle"]["environment"]["FETTLE_CONFIG"] == "/etc/fettle/fettle.yml"
+
+
 def test_the_settings_that_it_gives_are_settings() -> None:
     from monitor.settings.load import load
 
