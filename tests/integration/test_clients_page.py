@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from tests.builders import a_policy
 from tests.clocks import FakeClock
 from tests.desk import DeskBench, a_view, see
+from tests.outbox import claim, settle, tell
+from tests.tickets import opened
 from tickets.outbox import Recipient
 from tickets.policy import ClientContacts, Policy
-from tickets.rules.notice import Audience
+from tickets.rules.message import DeliveryOutcome, FailureReason
+from tickets.rules.notice import Audience, Notice
 from tickets.rules.status_access import StatusAccess
 from tickets.store import Store
 
@@ -62,3 +66,46 @@ async def test_whoever_is_not_signed_in_sees_no_client(
     answer = await bench.visitor().get("/clients")
     assert answer.status_code == 303
     assert "Harbour" not in answer.text
+
+
+async def test_an_address_that_takes_no_mail_stands_with_its_remedy(
+    sqlite_store: Store, clock: FakeClock
+) -> None:
+    bench = DeskBench(sqlite_store, clock).with_policy(the_policy())
+    ref = opened(sqlite_store, bench.policy, at=clock.now())
+    browser = bench.browser(bench.session(bench.staff()))
+    refuse(sqlite_store, clock.now())
+    first = await see(browser, "/clients")
+    assert (
+        "Takes no mail since Tue 3 Mar 2026 10:00 GMT: ‘550 no such user’. Next tried Wed 4 Mar"
+    ) in first.text
+    assert first.text.count("Takes no mail") == 1  # Ben's address is well
+    clock.step(timedelta(days=1))
+    tell(sqlite_store, ref, Notice.RECOVERED, clock.now())
+    refuse(sqlite_store, clock.now())
+    browser = bench.browser(bench.session(bench.staff("Ida Moss")))
+    page = await see(browser, "/clients")
+    assert (
+        "Takes no mail since Tue 3 Mar 2026 10:00 GMT, last refused Wed 4 Mar 2026 10:00 GMT:"
+        " ‘550 no such user’. Next tried Thu 5 Mar 2026 10:00 GMT. Ask the client for the right"
+    ) in page.text
+    assert page.links["send one of its mails again"] == "/outbox?state=dead"
+    outbox_page = await see(browser, "/outbox")
+    assert "It is a contact of Harbour Inns." in outbox_page.text
+    assert outbox_page.links["Harbour Inns"] == "/clients#harbour"
+
+
+def refuse(store: Store, at: datetime) -> None:
+    """Let the mail server refuse Anna's address, and take every other mail that is due."""
+    for one in claim(store, at, most=50):
+        if one.message.address == ANNA.address:
+            settle(
+                store,
+                one,
+                at,
+                DeliveryOutcome.REFUSED,
+                FailureReason.PERMANENT,
+                is_address_refused=True,
+            )
+        else:
+            settle(store, one, at)

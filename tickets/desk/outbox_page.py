@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from tickets.accounts import SignedIn
 from tickets.desk.answers import Desk, remember, see_other
+from tickets.desk.clients_page import find_clients
 from tickets.desk.context import read_page
 from tickets.desk.sessions import find_reader, refuse_foreign, refuse_wrong_form
 from tickets.desk.ticket_actions import refuse_viewer
@@ -86,6 +87,10 @@ async def _page(
         states=list(MessageState),
         most=MOST_ROWS,
         problem=problem,
+        clients_of={
+            one.address: find_clients(desk.context.policy, one.address)
+            for one in frame.mail.undeliverable
+        },
         requeueable={
             one.id for one in messages if may_requeue(one.state, is_due=one.not_before <= now)
         },

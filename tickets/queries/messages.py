@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -11,11 +12,12 @@ from tickets.errors import NotFound
 from tickets.outbox_tables import InterventionRow
 from tickets.queries import MOST_ROWS
 from tickets.queries.views import InterventionView, MessageView
-from tickets.rules.message import MessageState
+from tickets.rules.message import DeliveryOutcome, MessageState
 from tickets.rules.ticket import (
     reference,
 )
 from tickets.tables import (
+    DeliveryRow,
     MessageRow,
 )
 
@@ -40,6 +42,23 @@ def get_message(tx: Session, message_id: int) -> MessageView:
         raise NotFound(f"there is no message {message_id} in the outbox")
     done = _interventions(tx, [message_id])
     return message_view(row, interventions=done.get(message_id, ()))
+
+
+def find_last_refusals(tx: Session, addresses: Sequence[str]) -> Mapping[str, datetime]:
+    """Return when a mail to each of ``addresses`` (lower case) was last refused for good.
+
+    An address of which no such message stands in the outbox is left out.
+    """
+    if not addresses:
+        return {}
+    address = sa.func.lower(col(MessageRow.address))
+    query = (
+        sa.select(address, sa.func.max(col(DeliveryRow.ended_at)))
+        .join(DeliveryRow, col(DeliveryRow.message_id) == col(MessageRow.id))
+        .where(DEAD, address.in_(addresses), col(DeliveryRow.outcome) == DeliveryOutcome.REFUSED)
+        .group_by(address)
+    )
+    return {row[0]: row[1] for row in tx.connection().execute(query)}
 
 
 def _interventions(tx: Session, ids: Sequence[int]) -> dict[int, list[InterventionView]]:
