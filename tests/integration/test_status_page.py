@@ -20,6 +20,7 @@ from tickets.pages.watch import SiteHistory, SiteState, SiteView
 from tickets.policy import Policy
 from tickets.portal.status_board import KEPT_FOR, make_board
 from tickets.rules.status_access import StatusAccess
+from tickets.rules.words import format_date
 from tickets.store import Session, Store
 
 DAY = timedelta(days=1)
@@ -130,6 +131,24 @@ async def test_a_site_of_another_client_is_never_shown(
     assert (
         await browser(sqlite_store, clock, watch).get("/status/harbour/shop/badge.svg")
     ).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("watched", "said"),
+    [
+        (90, "Up 100 % in 30 days, 100 % in 90 days"),
+        (40, "Up 100 % in 30 days, 100 % since {first}"),
+        (5, "Up 100 % since {first}"),
+    ],
+)
+async def test_uptime_is_of_no_more_days_than_were_watched(
+    sqlite_store: Store, clock: FakeClock, watch: CountingWatch, watched: int, said: str
+) -> None:
+    view = history(clock).view
+    past = a_history(view, now=clock.now(), unusual={}, watched_for=watched)
+    watch.histories = {"booking": past}
+    page = Page(await browser(sqlite_store, clock, watch).get("/status/harbour"))
+    assert said.format(first=format_date(past.days[-watched].on)) in page.text
 
 
 async def test_bars_have_their_days_in_words(

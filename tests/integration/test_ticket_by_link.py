@@ -68,6 +68,7 @@ async def test_an_outage_says_what_is_promised_and_nothing_of_the_inside(bench: 
     assert page.status == 200
     assert "Booking site is down" in page.text
     assert "20 min left to answer you" in page.text
+    assert "Nobody has it yet, but everybody on duty has been told." in page.text
     assert "One of us takes it up by Tue 3 Mar 2026 11:00 GMT." in page.text
     assert "We noticed that Booking site is not answering as it should" in page.text
     assert "Support open until 17:00" in page.text
@@ -78,6 +79,7 @@ async def test_an_outage_says_what_is_promised_and_nothing_of_the_inside(bench: 
 async def test_the_whole_life_is_told_in_the_clients_words(bench: LinkBench) -> None:
     ref = bench.request()
     first = bench.path(ref, CARLA)
+    assert "Received. It waits for one of us to read it." in (await bench.see(first)).text
     bench.store.write(lambda tx: actions.note(tx, ref, text="SECRET", actor=SAM, at=NOW(bench)))
     bench.ask(ref)
     page = await bench.see(first)

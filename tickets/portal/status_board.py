@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from tickets.clock import Clock
 from tickets.pages.charts import (
@@ -66,6 +66,12 @@ class BoardSite:
     def name(self) -> str:
         """The site's name."""
         return self.history.view.name
+
+    @property
+    def begins_on(self) -> date | None:
+        """The first day that was watched; None if that is every day that is shown, or no day."""
+        watched = [day.on for day in self.history.days if day.uptime is not None]
+        return watched[0] if watched and watched[0] != self.history.days[0].on else None
 
     @property
     def state(self) -> SiteState:

@@ -14,7 +14,7 @@ from tickets.pages.words import Words
 from tickets.queries.story import FollowUp, StoryEntry
 from tickets.queries.views import TicketView
 from tickets.rules.promise import MetBy
-from tickets.rules.ticket import MACHINE_SOURCES, Action, Category, Outcome, Status
+from tickets.rules.ticket import MACHINE_SOURCES, Action, Category, Outcome, Priority, Status
 
 OUTCOMES: Mapping[Outcome, str] = {
     Outcome.FIXED: "It was fixed",
@@ -195,8 +195,7 @@ def standing_of(ticket: TicketView, words: Words) -> Standing:
 def _status(ticket: TicketView) -> tuple[str, str]:
     works = "It works again; " if ticket.recovered_at else ""
     if ticket.status is Status.OPEN:
-        with_whom = f"{ticket.assignee} has it" if ticket.assignee else "nobody has it yet"
-        sentence = f"{works}{with_whom}, and everybody on duty has been told"
+        sentence = f"{works}{_with_whom(ticket)}"
         return "Received", f"{sentence[:1].upper()}{sentence[1:]}"
     if ticket.status is Status.ACKNOWLEDGED:
         who = ticket.assignee or "one of us"
@@ -209,6 +208,15 @@ def _status(ticket: TicketView) -> tuple[str, str]:
         return "Resolved", "We have dealt with it. Please tell us whether it is solved"
     ended = "Nothing more will be done here" if ticket.outcome is None else OUTCOMES[ticket.outcome]
     return "Closed", ended
+
+
+def _with_whom(ticket: TicketView) -> str:
+    """Return who has a ticket that nobody has answered, and who was told of it."""
+    if ticket.assignee:
+        return f"{ticket.assignee} has it"
+    if ticket.priority is Priority.CRITICAL:  # of others duty hears by a digest
+        return "nobody has it yet, but everybody on duty has been told"
+    return "it waits for one of us to read it"
 
 
 def _promise(ticket: TicketView, words: Words) -> str:
