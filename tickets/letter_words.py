@@ -46,6 +46,7 @@ INSTANTS = frozenset(
 """Facts that are instants, as ISO 8601."""
 
 _PASSAGES = frozenset({"text", "cause", "done", "next_steps"})
+_REFERENCES = frozenset({"reference", "survivor"})
 _LINKS = (
     "desk_url",
     "ticket_url",
@@ -68,6 +69,7 @@ _OPTIONAL = MappingProxyType(
         "closure": None,
         "files": None,
         "support_hours": None,
+        "category": None,
         "is_relapse": False,
         "is_incident": False,
         "is_unverified": False,
@@ -98,6 +100,15 @@ class Moment:
         return f'<span style="white-space:nowrap">{html.escape(self._full)}</span>'
 
 
+class Unbroken(str):
+    """A word that HTML keeps on one line, such as ``T-1042``."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return f'<span style="white-space:nowrap">{html.escape(self)}</span>'
+
+
 class Passage:
     """What a person wrote, several lines; HTML keeps the lines."""
 
@@ -124,8 +135,7 @@ def words_of(notice: Notice, audience: Audience, facts: Mapping[str, object]) ->
         if value is not None and name in INSTANTS:
             words[name] = Moment(datetime.fromisoformat(str(value)), now=now, zone=zone)
         elif isinstance(value, str):
-            is_passage = name in _PASSAGES
-            words[name] = Passage(several_lines(value)) if is_passage else one_line(value)
+            words[name] = _words_in(name, value)
         else:
             words[name] = _cleaned(value)
     if "duration_seconds" in facts:
@@ -145,6 +155,13 @@ def words_of(notice: Notice, audience: Audience, facts: Mapping[str, object]) ->
         "sender": one_line(str(facts.get("brand_name") or facts["agency_name"])),
         **_colours(None if is_staff else facts.get("brand_colour")),
     }
+
+
+def _words_in(name: str, value: str) -> object:
+    """Return a fact that is text as it is printed."""
+    if name in _PASSAGES:
+        return Passage(several_lines(value))
+    return Unbroken(one_line(value)) if name in _REFERENCES else one_line(value)
 
 
 def _cleaned(value: object) -> object:

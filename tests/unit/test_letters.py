@@ -411,3 +411,10 @@ def test_a_preview_promises_nothing_for_a_time_without_support() -> None:
             if promised := sample.facts.get(name):
                 at = datetime.fromisoformat(str(promised)) - timedelta(seconds=1)
                 assert hours.is_open(at) or name == "resumes_at", (sample.notice, sample.scene)
+
+
+def test_no_letter_has_a_gap_and_a_reference_stays_on_one_line() -> None:
+    for sample in preview_letters(LETTERS):
+        assert "\n\n\n" not in sample.letter.text, (sample.notice, sample.audience)
+    page = str(write(Notice.RECEIVED).html)
+    assert 'as <span style="white-space:nowrap">T-1042</span>, with' in page
