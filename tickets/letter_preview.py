@@ -71,6 +71,7 @@ _LEFT_OUT = dict.fromkeys(
         "site_url",
         "reopen_until",
         "support_hours",
+        "category",
         "closure",
         "closed_for",
     )

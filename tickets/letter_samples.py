@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 from tickets.letter_samples_apart import FACTS_APART
 from tickets.rules.notice import Notice
+from tickets.rules.request import ABOUT
+from tickets.rules.ticket import Category
 
 _COMMON: dict[str, object] = {
     "reference": "T-1042",
@@ -123,6 +125,7 @@ SAMPLE_FACTS = MappingProxyType(
             "at": "2026-12-18T15:10:00+00:00",
             "respond_by": "2026-12-22T15:10:00+00:00",
             "text": "Please put the picture that we sent on Friday on the front page.",
+            "category": ABOUT[Category.CONTENT_CHANGE],
             "closure": "from Thu 24 Dec 2026 to Fri 1 Jan 2027 (Christmas closure)",
             "support_hours": "Mon to Fri 09:00-17:00 (London)",
         },

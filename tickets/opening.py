@@ -24,6 +24,7 @@ from tickets.rules.evidence import Evidence
 from tickets.rules.hours import SupportHours
 from tickets.rules.notice import Notice
 from tickets.rules.plain_text import one_line, several_lines
+from tickets.rules.request import ABOUT
 from tickets.rules.ticket import (
     MACHINE_SOURCES,
     PEOPLE_CATEGORIES,
@@ -172,6 +173,7 @@ def open_request(
         return twin
     facts = promise_facts(policy, ticket, promise, at) | {
         "text": text,
+        "category": ABOUT[new.category],
         "is_unverified": new.is_unverified,
         "closure": next_closure(policy.hours_of(ticket.client), at),
         "support_hours": describe_week(policy.hours_of(ticket.client)),

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from tickets.rules.request import RequestState
-from tickets.rules.ticket import Priority
+from tickets.rules.ticket import Category, Priority
 from tickets.store import Instant, Json, Row, stored_enum
 
 _IS_UNFINISHED = sa.text("state IN ('taken', 'waiting')")
@@ -24,6 +24,7 @@ class FormRequestRow(Row, table=True):
     ``page_hash`` finds it from its receipt page, ``content_hash`` from the same words sent again,
     ``verify_hash`` from the mail that asks its sender to verify ``address`` (lower case), which was
     written ``asked_at``. ``number`` is the number of the ticket's row, taken when it was sent.
+    ``category`` and ``site_name`` are for the receipt, which is the same whoever sent it.
     ``content`` is what was typed, until there is a ticket or will be none. ``verified_at`` is when
     the owner of the address said that it is theirs; None on a ticket whose address was only typed.
     """
@@ -52,6 +53,10 @@ class FormRequestRow(Row, table=True):
     address: str
     state: RequestState = Field(sa_type=stored_enum(RequestState, "state"))
     priority: Priority = Field(sa_type=stored_enum(Priority, "priority"))
+    category: Category | None = Field(
+        default=None, sa_type=stored_enum(Category, "category"), nullable=True
+    )
+    site_name: str | None = None
     content: dict[str, Any] | None = Field(default=None, sa_type=Json, nullable=True)
     sent_at: datetime = Field(sa_type=Instant)
     expires_at: datetime = Field(sa_type=Instant)

@@ -68,13 +68,18 @@ class SentRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What the sender of a request is told; ``number`` is that of the ticket's row."""
+    """What the sender of a request is told; ``number`` is that of the ticket's row.
+
+    ``category`` is None for a request from before it was kept, ``site`` where none was named.
+    """
 
     request_id: int
     number: int
     client: str
     address: str
     priority: Priority
+    category: Category | None
+    site: str | None
     sent_at: datetime
     respond_by: datetime
 
@@ -133,6 +138,8 @@ def receipt_of(row: FormRequestRow) -> Receipt:
         client=row.client,
         address=row.address,
         priority=row.priority,
+        category=row.category,
+        site=row.site_name,
         sent_at=row.sent_at,
         respond_by=row.respond_by,
     )
@@ -161,6 +168,8 @@ def _new_row(tx: Session, policy: Policy, sent: SentRequest, *, at: datetime) ->
         address=sent.address.lower(),
         state=RequestState.TAKEN,
         priority=sent.priority,
+        category=sent.category,
+        site_name=_site_name(policy, sent),
         content={
             "name": sent.name,
             "address": sent.address,
@@ -175,6 +184,11 @@ def _new_row(tx: Session, policy: Policy, sent: SentRequest, *, at: datetime) ->
     )
 
 
+def _site_name(policy: Policy, sent: SentRequest) -> str | None:
+    sites = policy.clients[sent.client].sites
+    return next((site.name for site in sites if site.slug == sent.site), None)
+
+
 def _repeated(first: FormRequestRow, *, at: datetime) -> FormRequestRow:
     """Return a row that leads to the receipt of the ``first`` and does nothing else."""
     return FormRequestRow(
@@ -185,6 +199,8 @@ def _repeated(first: FormRequestRow, *, at: datetime) -> FormRequestRow:
         address=first.address,
         state=RequestState.REPEATED,
         priority=first.priority,
+        category=first.category,
+        site_name=first.site_name,
         sent_at=first.sent_at,
         expires_at=at + KEPT_FOR,
         respond_by=first.respond_by,

@@ -18,14 +18,16 @@ from tests.portal import branded
 from tests.requesting import ANNA, FORM, STRANGER, TYPED, FormBench, receipt_page
 from tests.tickets import opened
 from tickets.attachments import list_attachments
+from tickets.history import Actor
 from tickets.letter import Letters
 from tickets.policy import ClientPromises, SiteName
 from tickets.requests import SentRequest, take_request
 from tickets.rules.notice import Audience, Notice
 from tickets.rules.promise import CountedIn, MetBy, ResponseTarget
-from tickets.rules.ticket import Category, Priority, Source
+from tickets.rules.ticket import Category, Priority, Source, reference
 from tickets.store import Store
 from tickets.sweep import sweep
+from tickets.triage import set_category
 from tickets.verification import forget_requests
 
 FRIDAY_EVENING = datetime(2026, 12, 18, 18, 0, tzinfo=UTC)
@@ -341,6 +343,30 @@ async def test_what_cannot_be_settled_is_never_given_up_if_a_contact_sent_it(
     assert bench.messages(Notice.VERIFY) == []
 
 
+async def test_the_receipt_says_what_was_asked_whatever_becomes_of_it(bench: FormBench) -> None:
+    says = "It is about A question, or advice Website Booking site You chose Please look at it soon"
+    pages: list[str] = []
+    for address in (ANNA, STRANGER):
+        browser = bench.browser()
+        sent = await bench.send(browser=browser, category="advice", email=address)
+        assert says in (await receipt_page(sent, browser)).text
+        pages.append(sent.headers["location"])
+    (ticket,) = bench.tickets()
+    bench.store.write(
+        lambda tx: set_category(
+            tx,
+            reference(ticket.id or 0),
+            category=Category.BUG_FIX,
+            actor=Actor("Sam Okafor"),
+            at=bench.clock.now(),
+        )
+    )
+    for page in pages:
+        assert says in Page(await bench.browser().get(page)).text
+    sent = await bench.send(category="cms_update", site="-", title="Another")
+    assert "Website" not in (await receipt_page(sent, bench.browser())).text
+
+
 async def test_the_receipt_mail_names_reference_deadline_and_closure(bench: FormBench) -> None:
     bench.clock.step(FRIDAY_EVENING - bench.clock.now())
     await bench.send()
@@ -350,6 +376,7 @@ async def test_the_receipt_mail_names_reference_deadline_and_closure(bench: Form
         "T-1001",
         "Tue 22 Dec 2026 17:00 GMT",
         "closed from Thu 24 Dec 2026 to Fri 1 Jan 2027",
+        "It is about: Something does not work as it should. Website: Booking site.",
     ):
         assert words in letter.text
 

@@ -18,6 +18,7 @@ from tickets.policy import ClientProfile
 from tickets.requests import SentRequest
 from tickets.rules.attachment import CheckedFile
 from tickets.rules.plain_text import one_line, several_lines
+from tickets.rules.request import ABOUT
 from tickets.rules.ticket import Category, Priority
 from tickets.texts import MAX_TEXT
 
@@ -33,14 +34,6 @@ NO_SITE = "-"
 MOST_TITLE = 120
 MOST_NAME = 100
 MOST_ADDRESS = 254
-
-CATEGORIES = (
-    (Category.BUG_FIX, "Something does not work as it should"),
-    (Category.CONTENT_CHANGE, "A change to words, pictures or pages"),
-    (Category.CMS_UPDATE, "An update of the system behind the website, or of its plug-ins"),
-    (Category.ADVICE, "A question, or advice"),
-)
-"""The categories in plain words."""
 
 PRIORITIES = {
     Priority.CRITICAL: "The site is offline or unusable",
@@ -112,7 +105,7 @@ def _category(
     fields: Mapping[str, str], priority: Priority | None, faults: list[FieldFault]
 ) -> Category | None:
     chosen = fields.get("category", "")
-    if chosen in {category.value for category, _ in CATEGORIES}:
+    if chosen in {category.value for category in ABOUT}:
         return Category(chosen)
     if priority is Priority.CRITICAL:
         return Category.BUG_FIX  # who stands before a dead website is not asked what kind it is of

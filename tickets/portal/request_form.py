@@ -14,10 +14,11 @@ from tickets.portal.answers import Portal
 from tickets.portal.context import Face
 from tickets.portal.limits import FormLimits
 from tickets.portal.offers import offers_of
-from tickets.portal.request_fields import CATEGORIES, FIELDS, NO_SITE, PRIORITIES, TRAP
+from tickets.portal.request_fields import FIELDS, NO_SITE, PRIORITIES, TRAP
 from tickets.portal.stamps import make_stamp
 from tickets.requests import form_secret
 from tickets.rules.attachment import ACCEPT, ALLOWED, LIMITS
+from tickets.rules.request import ABOUT
 
 
 @dataclass(slots=True)
@@ -99,7 +100,7 @@ async def form_page(
         sites=context.policy.clients[face.slug].sites,
         no_site=NO_SITE,
         priorities=[(priority.value, words) for priority, words in PRIORITIES.items()],
-        categories=[(category.value, words) for category, words in CATEGORIES],
+        categories=[(category.value, words) for category, words in ABOUT.items()],
         accept=ACCEPT,
         allowed=ALLOWED,
         limits=LIMITS,

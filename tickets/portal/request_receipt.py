@@ -22,6 +22,7 @@ from tickets.portal.request_fields import PRIORITIES
 from tickets.portal.request_form import RequestForms, show_deadlines, show_form
 from tickets.portal.request_sending import refuse_foreign, send_form
 from tickets.requests import KEPT_FOR, find_receipt
+from tickets.rules.request import ABOUT
 from tickets.rules.ticket import reference
 from tickets.verification import VerifyLink, claim_request, decline_request, list_claimable
 
@@ -57,6 +58,7 @@ async def show_receipt(forms: RequestForms, request: Request) -> Response:
         receipt=receipt,
         reference=reference(receipt.number),
         asked=PRIORITIES[receipt.priority],
+        about=None if receipt.category is None else ABOUT.get(receipt.category),
         met_by=policy.targets_of(face.slug)[receipt.priority].met_by.value,
         kept_hours=int(KEPT_FOR.total_seconds() // 3600),
     )

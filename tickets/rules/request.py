@@ -1,8 +1,19 @@
-"""How a request stands that somebody sent by the form: before it is a ticket, and after."""
+"""Requests that somebody sends by the form: how they stand, and what they may be about."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+
+from tickets.rules.ticket import Category
+
+ABOUT: Mapping[Category, str] = {
+    Category.BUG_FIX: "Something does not work as it should",
+    Category.CONTENT_CHANGE: "A change to words, pictures or pages",
+    Category.CMS_UPDATE: "An update of the system behind the website, or of its plug-ins",
+    Category.ADVICE: "A question, or advice",
+}
+"""What a request may be about, in the words in which clients choose it."""
 
 
 class RequestState(StrEnum):
