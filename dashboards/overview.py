@@ -148,7 +148,7 @@ def _troubled() -> Json:
         unit="none",
         mappings=STATES,
         steps=[(None, UNKNOWN)],
-        no_value="All sites were up all the time",
+        no_value="No site was seen other than up",
         data_links=[link("${__field.labels.name} on the desk", "/sites/${__field.labels.site}")],
     )
 

@@ -120,7 +120,8 @@ def _numbers() -> list[Json]:
             (20, 0, 4, 5),
             'fettle_support_window_open{calendar="default"}',
             description="""Whether support time is running now on the agency's calendar. While it is
-            not, no promise runs either.""",
+            not, no promise runs but those of clients with hours of their own; the band below has
+            every calendar.""",
             unit="none",
             mappings=[values({1: ("open", UP), 0: ("closed", UNKNOWN)})],
             steps=[(None, UNKNOWN)],

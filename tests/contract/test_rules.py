@@ -18,6 +18,8 @@ from tests.prometheus import real
 OFF = sorted(FOLDER.glob("rules/off/*.yml"))
 TESTS = sorted(FOLDER.glob("rules/**/tests/*.yml"))
 
+RUNBOOKS = (FOLDER.parent / "docs" / "runbooks.md").read_text()
+
 ALWAYS = {"Watchdog"}
 """Fires always, so that it has no silent case."""
 
@@ -85,7 +87,9 @@ def test_every_alert_has_a_case_that_fires_and_one_that_is_silent(rule: Mapping[
 @pytest.mark.parametrize("rule", EVERY)
 def test_every_alert_says_what_to_do_in_plain_words(rule: Mapping[str, Any]) -> None:
     told = rule["annotations"]
-    assert set(told) == {"summary", "description", "dashboard_url"}
+    assert set(told) == {"summary", "description", "dashboard_url", "runbook"}
+    assert told["runbook"] == f"docs/runbooks.md#{rule['alert'].lower()}"
+    assert f"\n## {rule['alert']}\n" in RUNBOOKS
     assert not any("!" in text for text in told.values())
     assert not told["summary"].endswith(".")
     assert told["description"].endswith(".")
