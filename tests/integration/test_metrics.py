@@ -30,7 +30,7 @@ from monitor.http_metrics import HTTP_FAMILIES
 from monitor.metrics import FAMILIES, MetricsPage, render
 from monitor.rules.observation import Cause, Certificate, Observation, Phases
 from monitor.rules.verdict import Verdict
-from monitor.service_metrics import LATENESS, ServiceFigures
+from monitor.service_metrics import LATENESS, OUTCOMES, ServiceFigures
 from monitor.tables import IncidentRow, ProberRow, SiteRow
 from monitor.watched import LATENESS_EDGES, Figures
 from tests.builders import a_refusal, a_site, an_observation
@@ -451,13 +451,16 @@ class TestTheScheduler:
         )
         store.write(lambda tx: tx.add(prober))
         found = page(store)
-        assert found.values("fettle_scheduler_runs_total", "outcome") == {
+        runs = Counter[tuple[str, str]]()
+        for sample in found.named("fettle_scheduler_runs_total"):
+            runs[sample.labels["job"], sample.labels["outcome"]] += int(sample.value)
+        assert {outcome: runs["probe", outcome] for outcome in OUTCOMES} == {
             "ok": 6,
             "error": 1,
             "missed": 2,
             "skipped": 3,
         }
-        assert {s.labels["job"] for s in found.named("fettle_scheduler_runs_total")} == {"probe"}
+        assert sum(runs.values()) == 12
         assert found.value("fettle_probes_in_flight") == 4
         assert found.value("fettle_scheduler_due_checks") == 5
         tick = found.value("fettle_scheduler_last_tick_timestamp_seconds")
@@ -501,6 +504,12 @@ class TestAnswers:
         assert answers["harbour"] == {"buckets": [2, 0, 0, 2, *[0] * 7, 1], "sum": 31.66}
         assert answers["new"] == {"buckets": [0] * 12, "sum": 0}
 
+    def test_runs_and_lateness_go_on_as_well(self) -> None:
+        before, after = Figures(ok=5, error=1, missed=2, skipped=3), Figures()
+        before.lateness[2], before.lateness_sum = 6, 0.9
+        after.resume(json.loads(json.dumps(before.document())), [])
+        assert after == before
+
     def test_begin_anew_where_what_was_stored_has_other_edges(self) -> None:
         figures = Figures()
         figures.resume({"answers": {"harbour": {"buckets": [1, 2], "sum": 3}}}, ["harbour"])
@@ -524,7 +533,9 @@ class TestTheService:
         store.write(lambda tx: tx.add(prober))
         assert page(store).values("fettle_store_errors_total", "operation") == {
             "read": 0,
-            "write": 4,
+            "write": 0,
+            "prober_read": 0,
+            "prober_write": 4,
         }
 
     def test_tells_what_it_is_and_how_its_configuration_came_to_be(self, store: Store) -> None:
