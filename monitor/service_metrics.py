@@ -40,7 +40,7 @@ RUNS = Family(
     name="fettle_scheduler_runs_total",
     kind="counter",
     labels=("job", "outcome"),
-    meaning="Runs of the job since its process started, by outcome.",
+    meaning="Runs of the job, by outcome; the prober goes on counting when it starts again.",
 )
 DUE = Family(
     name="fettle_scheduler_due_checks",
@@ -78,8 +78,8 @@ STORE_ERRORS = Family(
     name="fettle_store_errors_total",
     kind="counter",
     labels=("operation",),
-    meaning="Reads and writes that found the store away, of the probers and of the process that "
-    "serves the page, since each started.",
+    meaning="Reads and writes that found the store away: read and write of the process that serves "
+    "the page, since it started, prober_read and prober_write of the probers.",
 )
 
 SCHEDULER_FAMILIES = (LATENESS, RUNS, DUE, IN_FLIGHT, LAST_TICK)
@@ -151,10 +151,10 @@ def service_metrics(
     yield RELOADED.metric([((), int(service.is_reload_good))])
     yield RELOADED_AT.metric([((), service.reloaded_at.timestamp())])
     yield CONFIGURED.metric(((client,), count) for client, count in clients.items())
-    yield STORE_ERRORS.metric(
-        ((name,), store_errors.get(name, 0) + probers.store_errors.get(name, 0))
-        for name in OPERATIONS
-    )
+    # Apart, for a sum of both would fall when one of the processes starts again.
+    probing = {f"prober_{name}": probers.store_errors.get(name, 0) for name in OPERATIONS}
+    own = {name: store_errors.get(name, 0) for name in OPERATIONS}
+    yield STORE_ERRORS.metric(((name,), count) for name, count in (own | probing).items())
 
 
 def _answered(probers: ProberFigures, clients: Mapping[str, int]) -> Metric:

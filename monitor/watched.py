@@ -49,7 +49,7 @@ class AnswerTimes:
 
 @dataclass(slots=True)
 class Figures:
-    """The scheduler's counters since it started; ``answers``, by client, go on where they were."""
+    """The scheduler's counters, which go on where they were when it starts again."""
 
     ok: int = 0
     error: int = 0
@@ -62,7 +62,16 @@ class Figures:
     answers: dict[str, AnswerTimes] = field(default_factory=dict[str, AnswerTimes])
 
     def resume(self, document: Mapping[str, Any], clients: Iterable[str]) -> None:
-        """Go on counting answers from what was stored last, for each of ``clients``."""
+        """Go on counting from what was stored last, answers for each of ``clients``.
+
+        Sums over several probers would else fall when one of them starts again.
+        """
+        runs: Mapping[str, int] = document.get("runs", {})
+        self.ok, self.error = runs.get("ok", 0), runs.get("error", 0)
+        self.missed, self.skipped = runs.get("missed", 0), runs.get("skipped", 0)
+        late: Mapping[str, Any] = document.get("lateness", {})
+        if len(late.get("buckets", ())) == len(self.lateness):
+            self.lateness, self.lateness_sum = [*late["buckets"]], late["sum"]
         kept: Mapping[str, Any] = document.get("answers", {})
         for client in clients:
             answers = self.answers[client] = AnswerTimes()

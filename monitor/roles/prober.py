@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 
 import structlog
@@ -126,10 +126,9 @@ class ProberRole:
             concurrency=affordable(settings.probing.concurrency),
             wait=asyncio.sleep,
         )
-        ticker.figures.resume(
-            await store.aread(lambda tx: lease.find_figures(tx, self.location)),
-            [client.slug for client in settings.clients],
-        )
+        before = await store.aread(lambda tx: lease.find_figures(tx, self.location))
+        ticker.figures.resume(before, [client.slug for client in settings.clients])
+        faults = Counter[str](before.get("store_errors", {}))
         lookout = Lookout(
             store, policy, ticker=ticker, location=self.location, fence=fence, clock=clock
         )
@@ -153,7 +152,7 @@ class ProberRole:
                     figures=ticker.figures.document()
                     | {
                         "worst_lag": round(lag.worst, 3),
-                        "store_errors": store.errors,
+                        "store_errors": faults + Counter(store.errors),
                         "heartbeats": heartbeat.outcomes,
                         "usage": measure().document(),
                     },
