@@ -118,7 +118,8 @@ def find_page(tx: Session, token: str, *, now: datetime) -> str | None:
     copy = _find_copy(tx, token, "page_hash")
     if copy is None or now - copy.written_at > PAGE_FOR:
         return None
-    return tx.get_one(StatementRow, (copy.client, copy.month)).page
+    row = tx.get(StatementRow, (copy.client, copy.month))
+    return None if row is None else row.page
 
 
 def get_standing(tx: Session, token: str) -> Standing:

@@ -19,6 +19,7 @@ from monitor.statement.mailing import send_due
 from tickets.channels import PushChannel
 from tickets.clock import Clock
 from tickets.delivery import Delivery
+from tickets.forgetting import forget_old
 from tickets.letter import Letters
 from tickets.mail import MailIdentity
 from tickets.mail_channel import MailChannel
@@ -102,6 +103,7 @@ def delivery_parts(
         await keep_readings(
             store, zone=settings.agency.zone, retention=_retention(settings), now=clock.now()
         )
+        await forget_old(store, now=clock.now())
 
     jobs.every(SWEEP_SECONDS, "deadline", pass_over_deadlines)
     jobs.every(SWEEP_SECONDS, "sweep", pass_over)
