@@ -20,8 +20,8 @@ from monitor.rules.observation import Cause
 from monitor.rules.sight import REASONS
 from monitor.rules.verdict import Verdict
 from monitor.tables import ProberRow, SightingRow, SiteRow
+from tickets.outbox_tables import UNSETTLED
 from tickets.pages.watch import SiteState, badness
-from tickets.rules.message import MessageState
 from tickets.rules.words import format_duration
 from tickets.tables import MessageRow
 
@@ -177,11 +177,9 @@ def readiness(tx: Session, now: datetime) -> Sequence[str]:
     reasons.extend(
         blind_words(row, f"for {_age(row.blind_since or now, now)}") for row in tx.exec(blind)
     )
-    waiting = sa.and_(
-        col(MessageRow.state).in_([MessageState.PENDING, MessageState.SENDING]),
-        col(MessageRow.carrier_id).is_(None),
+    oldest = sa.select(sa.func.min(col(MessageRow.not_before))).where(
+        UNSETTLED, col(MessageRow.carrier_id).is_(None)
     )
-    oldest = sa.select(sa.func.min(col(MessageRow.not_before))).where(waiting)
     due = tx.connection().execute(oldest).scalar()
     if due is not None and now - due > MESSAGE_WITHIN:
         reasons.append(

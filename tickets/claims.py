@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from tickets.holds import UNSETTLED, is_held
+from tickets.holds import is_held
 from tickets.mail_faults import lock_channel, note_brake
+from tickets.outbox_tables import UNSETTLED
 from tickets.rules.message import Channel, MessageState
 from tickets.rules.pace import Pace
 from tickets.tables import MessageRow

@@ -16,9 +16,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from tickets.mail_faults import TOLD_AT_ONCE, find_undeliverable, lock_channel
 from tickets.outbox import Recipient, StaffNotice, put_notice
-from tickets.outbox_tables import BrakeRow, ChannelRow
+from tickets.outbox_tables import DEAD, BrakeRow, ChannelRow
 from tickets.policy import Policy
-from tickets.queries.messages import DEAD
 from tickets.rules.message import Channel, FailureReason
 from tickets.rules.notice import Notice
 from tickets.rules.ticket import Priority

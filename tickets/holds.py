@@ -13,14 +13,12 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from tickets.mail_faults import RETRY_UNDELIVERABLE, find_undeliverable, note_brake
+from tickets.outbox_tables import UNSETTLED
 from tickets.rules.message import GIVE_UP_AFTER, Channel, HoldReason, MessageState
 from tickets.rules.notice import AUTOMATIC_NOTICES
 from tickets.rules.pace import Pace
 from tickets.store import Instant
 from tickets.tables import MessageRow
-
-UNSETTLED = sa.text("message.state IN ('pending', 'sending')")
-"""In the very words of the condition of ``ix_message_due``, so that databases make use of it."""
 
 _DAY = timedelta(days=1)
 

@@ -13,6 +13,14 @@ from sqlmodel import Field
 from tickets.rules.message import Channel, FailureReason, Intervention, MessageState
 from tickets.store import Instant, Row, stored_enum
 
+DEAD = sa.text("message.state = 'dead'")
+UNSETTLED = sa.text("message.state IN ('pending', 'sending')")
+"""Which messages are given up, and which are still to be sent.
+
+In the very words of ``ix_message_dead`` and ``ix_message_due``, for databases make no use of an
+index that holds only some rows where the values are bound.
+"""
+
 
 class UndeliverableRow(Row, table=True):
     """An address that a mail server refused for good; gone once a mail to it was taken.

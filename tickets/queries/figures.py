@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,9 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from tickets.rules.message import DeliveryOutcome, FailureReason, MessageState
+from tickets.outbox_tables import UNSETTLED
+from tickets.queries.messages import count_undelivered
+from tickets.rules.message import DeliveryOutcome, FailureReason
 from tickets.rules.notice import Notice
 from tickets.rules.ticket import (
     OPEN_STATUSES,
@@ -59,31 +62,26 @@ def count_figures(tx: Session, *, now: datetime) -> TicketFigures:
         ),
     )
     unanswered = sa.and_(is_open, col(PromiseRow.answered_at).is_(None))
-    retrying = sa.case((col(MessageRow.attempts) > 0, "retrying"), else_="pending")
-    state = sa.case(
-        (col(MessageRow.state) == MessageState.DEAD, "dead"),
-        (col(MessageRow.state).in_([MessageState.PENDING, MessageState.SENDING]), retrying),
-        else_="other",
-    )
+    entries = _count_entries(tx)
+    waiting, oldest_pending = _count_waiting(tx, now)
     return TicketFigures(
         open_by_priority_status=_counts2(
             tx, sa.select(priority, status, sa.func.count()).where(is_open)
         ),
-        opened=_counts2(
-            tx,
-            sa.select(col(EntryRow.priority), col(TicketRow.source), sa.func.count())
-            .join(TicketRow, col(EntryRow.ticket_id) == id_)
-            .where(col(EntryRow.action) == Action.OPEN),
-        ),
-        resolved=_entry_counts(tx, Action.RESOLVE),
-        reopened=_entry_counts(tx, Action.REOPEN),
+        opened={
+            (priority, source): count
+            for (action, priority, source), count in entries.items()
+            if action is Action.OPEN
+        },
+        resolved=_by_priority(entries, Action.RESOLVE),
+        reopened=_by_priority(entries, Action.REOPEN),
         overdue=_counts(
             tx,
             sa.select(priority, sa.func.count())
             .select_from(promises)
             .where(unanswered, col(PromiseRow.respond_by) < now),
         ),
-        breaches=_entry_counts(tx, Action.BREACH),
+        breaches=_by_priority(entries, Action.BREACH),
         next_deadline=_counts(
             tx,
             sa.select(priority, sa.func.min(col(PromiseRow.respond_by)))
@@ -108,22 +106,53 @@ def count_figures(tx: Session, *, now: datetime) -> TicketFigures:
                 col(DeliveryRow.reason).is_not(None)
             ),
         ),
-        messages=_counts(tx, sa.select(state, sa.func.count())),
-        oldest_pending=tx.connection()
-        .execute(
-            sa.select(sa.func.min(col(MessageRow.written_at))).where(
-                col(MessageRow.state).in_([MessageState.PENDING, MessageState.SENDING]),
-                sa.or_(col(MessageRow.held_for).is_(None), col(MessageRow.not_before) <= now),
-            )
-        )
-        .scalar_one(),
+        messages={**waiting, "dead": count_undelivered(tx)},
+        oldest_pending=oldest_pending,
     )
 
 
-def _entry_counts(tx: Session, action: Action) -> dict[Priority, int]:
-    """Count by the priority of the moment, so that no count falls when a priority changes."""
-    query = sa.select(col(EntryRow.priority), sa.func.count())
-    return _counts(tx, query.where(col(EntryRow.action) == action))
+def _count_waiting(tx: Session, now: datetime) -> tuple[dict[str, int], datetime | None]:
+    """Count the messages that are still to be sent; return also when the oldest was written.
+
+    Those that are held until after ``now`` are counted, but wait for nobody. Both come from one
+    query, for SQLite would look for the oldest alone among all messages, in their order.
+    """
+    state = sa.case((col(MessageRow.attempts) > 0, "retrying"), else_="pending")
+    is_held = sa.and_(col(MessageRow.held_for).is_not(None), col(MessageRow.not_before) > now)
+    oldest = sa.func.min(sa.case((is_held, None), else_=col(MessageRow.written_at)))
+    query = sa.select(state, sa.func.count(), oldest).where(UNSETTLED).group_by(state)
+    rows = tx.connection().execute(query).all()
+    written_at = [at for _, _, at in rows if at is not None]
+    return {name: count for name, count, _ in rows}, min(written_at, default=None)
+
+
+_COUNTED = (Action.OPEN, Action.RESOLVE, Action.REOPEN, Action.BREACH)
+
+EntryCounts = Mapping[tuple[Action, Priority, Source], int]
+
+
+def _count_entries(tx: Session) -> EntryCounts:
+    """Count what was done to tickets, in one pass over all entries, for no index leads to them.
+
+    The priority is that of the moment, so that no count falls when a priority changes.
+    """
+    by = (col(EntryRow.action), col(EntryRow.priority), col(TicketRow.source))
+    query = (
+        sa.select(*by, sa.func.count())
+        .join(TicketRow, col(EntryRow.ticket_id) == col(TicketRow.id))
+        .where(col(EntryRow.action).in_(_COUNTED))
+        .group_by(*by)
+    )
+    rows = tx.connection().execute(query).all()
+    return {(action, priority, source): count for action, priority, source, count in rows}
+
+
+def _by_priority(entries: EntryCounts, wanted: Action) -> dict[Priority, int]:
+    counts = Counter[Priority]()
+    for (action, priority, _), count in entries.items():
+        if action is wanted:
+            counts[priority] += count
+    return counts
 
 
 Key = TypeVar("Key")

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from tickets.outbox_tables import BrakeRow, ChannelRow, UndeliverableRow
+from tickets.outbox_tables import UNSETTLED, BrakeRow, ChannelRow, UndeliverableRow
 from tickets.rules.message import Channel, FailureReason, HoldReason, MessageState
 from tickets.tables import MessageRow
 
@@ -101,7 +101,7 @@ def count_held(tx: Session, now: datetime) -> Mapping[HoldReason, int]:
     query = (
         sa.select(col(MessageRow.held_for), sa.func.count())
         .where(
-            sa.text("message.state IN ('pending', 'sending')"),  # as ix_message_due has it
+            UNSETTLED,
             col(MessageRow.state) == MessageState.PENDING,
             col(MessageRow.held_for).is_not(None),
             col(MessageRow.not_before) > now,
