@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
+from monitor.alert_tables import AlertIncidentRow
 from monitor.rules.client_words import client_words
 from monitor.rules.maintenance import WEEKDAYS, DatedWindow, Window
 from monitor.rules.reading import EDGES, day_of, day_start, floor_to, quantile
@@ -26,6 +27,7 @@ from monitor.uptimes import (
     uptime_by_site,
 )
 from tickets.pages.watch import (
+    AlertView,
     AnswerTimes,
     DayView,
     IncidentView,
@@ -148,6 +150,30 @@ def _answers(
             found[place] += count
     return [
         AnswerTimes(at, quantile(some, 0.5), quantile(some, 0.95)) for at, some in counts.items()
+    ]
+
+
+def site_alerts(tx: Session, slug: str) -> Sequence[AlertView]:
+    """Return the last times in which alerts about a site fired, the newest first.
+
+    They are internal and belong on no page of a client.
+    """
+    query = (
+        select(AlertIncidentRow, TicketRow.title)
+        .join(TicketRow, col(TicketRow.id) == col(AlertIncidentRow.ticket_id))
+        .where(col(AlertIncidentRow.site) == slug)
+        .order_by(col(AlertIncidentRow.id).desc())
+        .limit(INCIDENTS)
+    )
+    return [
+        AlertView(
+            title=title,
+            source=row.source,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            ticket_reference=reference(row.ticket_id),
+        )
+        for row, title in tx.exec(query).all()
     ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,7 @@ from monitor.queries import (
 )
 from monitor.rules.maintenance import maintenance_until, read_windows
 from monitor.rules.verdict import Verdict
-from monitor.site_history import site_history
+from monitor.site_history import site_alerts, site_history
 from monitor.tables import IncidentRow, ProberRow, SightingRow, SiteRow
 from tickets.clock import Clock
 from tickets.pages.watch import SiteHistory, SiteState, SiteView, WatchSummary, badness
@@ -121,7 +122,8 @@ class StoreWatch:
         if standing is None:
             return None
         view = self._view(standing, _tickets_to_look_at(tx).get(slug), now)
-        return site_history(tx, view, standing.windows, now=now, zone=self._zone)
+        history = site_history(tx, view, standing.windows, now=now, zone=self._zone)
+        return replace(history, alerts=site_alerts(tx, slug))
 
     def _view(self, standing: Standing, ticket: int | None, now: datetime) -> SiteView:
         fresh = standing.fresh(now)

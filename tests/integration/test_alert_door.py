@@ -137,7 +137,7 @@ async def test_a_body_that_is_too_large_is_not_read_to_its_end(bench: AlertBench
 
     async def endless() -> AsyncIterator[bytes]:
         nonlocal sent
-        while sent < 1000:
+        while sent < 64:
             sent += 1
             yield b" " * 65536
 
@@ -150,7 +150,7 @@ async def test_a_body_that_is_too_large_is_not_read_to_its_end(bench: AlertBench
             address, content=b"", headers={**headers, "Content-Length": str(LARGEST_BODY + 1)}
         )
     assert (streamed.status_code, declared.status_code) == (413, 413)
-    assert sent < 300  # read on so that the answer arrives, but not for ever
+    assert sent < 20
     assert bench.source().too_large_count == 2
 
 

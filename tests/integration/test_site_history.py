@@ -11,6 +11,7 @@ from monitor.rules.maintenance import DatedWindow
 from monitor.rules.verdict import Verdict
 from monitor.site_history import recent_uptime
 from monitor.store_watch import StoreWatch
+from tests.alerts import AlertBench, an_alert
 from tests.builders import LONDON, a_refusal, a_site
 from tests.clocks import FakeClock
 from tests.sites import observe, see_minutes, settle, watch
@@ -118,3 +119,26 @@ def test_a_site_in_a_window_stands_in_maintenance_unless_an_incident_goes_on(
     ]
     clock.advance(timedelta(hours=2))
     assert store.read(looking.summary).maintenance == 0
+
+
+async def test_alerts_about_a_site_are_told_to_staff_and_to_no_client(
+    sqlite_store: Store, clock: FakeClock
+) -> None:
+    watch(sqlite_store, [a_site()], at=clock.now())
+    bench = AlertBench(sqlite_store, clock)
+    await bench.send(
+        an_alert(starts_at=bench.ago(10), site="booking"),
+        an_alert("Elsewhere", starts_at=bench.ago(5)),
+    )
+    looking = StoreWatch(clock, LONDON)
+    found = sqlite_store.read(lambda tx: looking.find_site(tx, "booking"))
+    assert found is not None
+    [alert] = found.alerts
+    assert (alert.title, alert.source) == (
+        "Harbour Inns: QueueStuck: 340 bookings wait",
+        "prometheus",
+    )
+    assert (alert.started_at, alert.ended_at) == (bench.ago(10), None)
+    assert alert.ticket_reference == "T-1001"
+    for_client = sqlite_store.read(lambda tx: looking.list_histories(tx, "harbour"))
+    assert [(one.view.slug, one.alerts) for one in for_client] == [("booking", ())]

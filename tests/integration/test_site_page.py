@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -10,7 +12,7 @@ from monitor.rules.uptime import Uptime
 from tests.clocks import FakeClock
 from tests.desk import DeskBench, Page, a_view, see
 from tests.histories import a_busy_past, a_history
-from tickets.pages.watch import SiteView
+from tickets.pages.watch import AlertView, SiteView
 from tickets.store import Store
 
 
@@ -63,7 +65,26 @@ async def test_a_site_without_trouble_says_so(bench: DeskBench) -> None:
     page = await page_of(bench, a_view(bench), {}, watched_for=20)
     assert "No day with time down or slow since the site is watched." in page.text
     assert "None yet. An incident appears here" in page.text
+    assert "Last alerts" not in page.text
     assert "30 d 100 %" in page.text
+
+
+async def test_alerts_about_a_site_stand_on_its_page(bench: DeskBench) -> None:
+    view = a_view(bench)
+    alert = AlertView(
+        title="Harbour Inns: <b>QueueStuck</b>",
+        source="prometheus",
+        started_at=bench.clock.now() - timedelta(hours=2),
+        ended_at=bench.clock.now() - timedelta(hours=1),
+        ticket_reference="T-1042",
+    )
+    bench.watch.sites = [view]
+    history = a_history(view, now=bench.clock.now(), unusual={}, watched_for=90)
+    bench.watch.histories["booking"] = replace(history, alerts=[alert])
+    page = await see(bench.browser(bench.session(bench.staff())), "/sites/booking")
+    assert "Harbour Inns: <b>QueueStuck</b> Tue 3 Mar 2026 08:00 GMT" in page.text
+    assert "1 h prometheus T-1042" in page.text
+    assert page.links["T-1042"] == "/tickets/T-1042"
 
 
 async def test_text_from_outside_is_shown_as_text(bench: DeskBench) -> None:

@@ -154,11 +154,25 @@ class IncidentView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertView:
+    """A time in which alerts about a site fired, for staff alone; None while it goes on.
+
+    ``title`` is that of its ticket, which comes from whoever wrote the rule.
+    """
+
+    title: str
+    source: str
+    started_at: datetime
+    ended_at: datetime | None
+    ticket_reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteHistory:
     """One site as its own page shows it.
 
-    ``days`` and ``answers`` begin with the oldest, ``incidents`` with the newest. ``windows`` are
-    the site's maintenance windows in words.
+    ``days`` and ``answers`` begin with the oldest, ``incidents`` and ``alerts`` with the newest.
+    ``windows`` are the site's maintenance windows in words.
     """
 
     view: SiteView
@@ -168,6 +182,7 @@ class SiteHistory:
     answers: Sequence[AnswerTimes]
     incidents: Sequence[IncidentView]
     windows: Sequence[str]
+    alerts: Sequence[AlertView] = ()
 
 
 class Watch(Protocol):
