@@ -247,79 +247,93 @@ def soon(seconds: float = 0.2) -> float:
     return asyncio.get_running_loop().time() + seconds
 
 
-async def test_who_asks_for_a_name_under_way_gets_its_answer(gate: threading.Event) -> None:
-    asked: list[str] = []
+class HangingNames:
+    """Name servers that answer once ``gate`` is open; ``asked`` has the names in their order."""
 
-    def system_lookup(host: str, _family: int) -> Sequence[str]:
-        asked.append(host)
-        gate.wait()
+    def __init__(self, gate: threading.Event) -> None:
+        self.asked: list[str] = []
+        self._gate = gate
+        self._begun = threading.Semaphore(0)
+
+    def __call__(self, host: str, _family: int) -> Sequence[str]:
+        self.asked.append(host)
+        self._begun.release()
+        self._gate.wait()
         return ["192.0.2.1"]
 
-    lookup = NameLookup(system_lookup=system_lookup)
-    waiting = [
-        asyncio.create_task(lookup.find_addresses("a.test", family=None, deadline=soon(5)))
-        for _ in range(10)
+    async def begin(self, lookup: NameLookup, host: str) -> asyncio.Task[tuple[str, ...]]:
+        """Let somebody ask for a name, patiently; return once a thread hangs over it."""
+        asking = lookup.find_addresses(host, family=None, deadline=soon(60))
+        task = asyncio.create_task(asking)
+        await asyncio.sleep(0)
+        await asyncio.to_thread(self._begun.acquire)
+        return task
+
+
+async def give_up(task: asyncio.Task[tuple[str, ...]]) -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_who_asks_for_a_name_under_way_gets_its_answer(gate: threading.Event) -> None:
+    names = HangingNames(gate)
+    lookup = NameLookup(system_lookup=names)
+    first = await names.begin(lookup, "a.test")
+    others = [
+        asyncio.create_task(lookup.find_addresses("a.test", family=None, deadline=soon(60)))
+        for _ in range(9)
     ]
     await asyncio.sleep(0)
     gate.set()
-    assert await asyncio.gather(*waiting) == [("192.0.2.1",)] * 10
-    assert await lookup.find_addresses("a.test", family=None, deadline=soon(5)) == ("192.0.2.1",)
-    assert asked == ["a.test", "a.test"]  # later ones ask anew
+    assert await asyncio.gather(first, *others) == [("192.0.2.1",)] * 10
+    assert await lookup.find_addresses("a.test", family=None, deadline=soon(60)) == ("192.0.2.1",)
+    assert names.asked == ["a.test", "a.test"]  # later ones ask anew
     lookup.close()
 
 
 async def test_a_second_look_does_not_wait_for_the_lookup_that_the_first_gave_up(
     gate: threading.Event,
 ) -> None:
-    asked: list[str] = []
+    names = HangingNames(gate)
 
-    def system_lookup(host: str, _family: int) -> Sequence[str]:
-        asked.append(host)
-        if len(asked) == 1:
-            gate.wait()
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return ["192.0.2.1"]
+    def system_lookup(host: str, family: int) -> Sequence[str]:
+        if names.asked:
+            return ["192.0.2.1"]
+        names(host, family)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     lookup = NameLookup(system_lookup=system_lookup)
-    with pytest.raises(LookupFailed) as failed:
-        await lookup.find_addresses("a.test", family=None, deadline=soon())
-    assert failed.value.cause is Cause.DNS_TIMEOUT
-    assert await lookup.find_addresses("a.test", family=None, deadline=soon(5)) == ("192.0.2.1",)
+    await give_up(await names.begin(lookup, "a.test"))
+    assert await lookup.find_addresses("a.test", family=None, deadline=soon(60)) == ("192.0.2.1",)
     gate.set()
-    assert await lookup.find_addresses("a.test", family=None, deadline=soon(5)) == ("192.0.2.1",)
+    assert await lookup.find_addresses("a.test", family=None, deadline=soon(60)) == ("192.0.2.1",)
     lookup.close()
 
 
 async def test_a_name_that_hangs_takes_two_threads_at_most(gate: threading.Event) -> None:
-    asked: list[str] = []
-
-    def system_lookup(host: str, _family: int) -> Sequence[str]:
-        asked.append(host)
-        gate.wait()
-        return ["192.0.2.1"]
-
-    lookup = NameLookup(system_lookup=system_lookup)
-    for _ in range(4):
-        with pytest.raises(LookupFailed):
+    names = HangingNames(gate)
+    lookup = NameLookup(system_lookup=names)
+    for _ in range(2):
+        await give_up(await names.begin(lookup, "a.test"))
+    for _ in range(2):
+        with pytest.raises(LookupFailed) as failed:
             await lookup.find_addresses("a.test", family=None, deadline=soon())
-    assert asked == ["a.test", "a.test"]
+        assert failed.value.cause is Cause.DNS_TIMEOUT
+    assert names.asked == ["a.test", "a.test"]
     lookup.close()
 
 
 async def test_when_every_thread_hangs_the_fault_is_ours(gate: threading.Event) -> None:
-    def system_lookup(host: str, _family: int) -> Sequence[str]:
-        gate.wait()
-        return ["192.0.2.1"]
-
-    lookup = NameLookup(most_threads=2, system_lookup=system_lookup)
-    hanging = await asyncio.gather(
-        *(lookup.find_addresses(f"{n}.test", family=None, deadline=soon()) for n in range(3)),
-        return_exceptions=True,
-    )
-    causes = [each.cause for each in hanging if isinstance(each, LookupFailed)]
-    assert causes == [Cause.DNS_TIMEOUT, Cause.DNS_TIMEOUT, Cause.OWN_RESOLVER]
+    names = HangingNames(gate)
+    lookup = NameLookup(most_threads=2, system_lookup=names)
+    hanging = [await names.begin(lookup, f"{number}.test") for number in range(2)]
+    with pytest.raises(LookupFailed) as failed:
+        await lookup.find_addresses("3.test", family=None, deadline=soon())
+    assert failed.value.cause is Cause.OWN_RESOLVER
     gate.set()
-    assert await lookup.find_addresses("9.test", family=None, deadline=soon(5)) == ("192.0.2.1",)
+    assert await asyncio.gather(*hanging) == [("192.0.2.1",)] * 2
+    assert await lookup.find_addresses("9.test", family=None, deadline=soon(60)) == ("192.0.2.1",)
     lookup.close()
 
 
