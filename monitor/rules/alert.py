@@ -152,7 +152,7 @@ def read_alerts(content: bytes, *, clean: Clean, now: datetime) -> AlertBody:
             _alert(alert, place=f"alerts[{index}]", usual=usual, clean=clean, now=now)
             for index, alert in enumerate(alerts)
         ),
-        truncated=min(max(truncated, 0), 10**6) if isinstance(truncated, int) else 0,
+        truncated=min(max(truncated, 0), 10**6) if type(truncated) is int else 0,
         # Alertmanager escapes the name as a regular expression would need it.
         receiver=re.sub(r"\\(.)", r"\1", _text(body.get("receiver"), LONGEST_LABEL, clean)),
     )

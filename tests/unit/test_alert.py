@@ -215,6 +215,14 @@ def test_what_a_message_does(
     assert step_of(status, known=known, is_past=is_past) is step
 
 
+@pytest.mark.parametrize(
+    ("said", "count"), [(7, 7), (-1, 0), (10**9, 10**6), (True, 0), ("3", 0), (None, 0), (2.5, 0)]
+)
+def test_how_many_alerts_were_left_out_is_a_bounded_count(said: object, count: int) -> None:
+    content = json.dumps({"truncatedAlerts": said, "alerts": [{"labels": {"n": "1"}}]}).encode()
+    assert read_alerts(content, clean=several_lines, now=NOW).truncated == count
+
+
 def test_a_long_body_is_taken_in_parts_earlier_starts_first() -> None:
     starts = ["2026-11-24T09:03:00Z", None, "2026-11-24T09:01:00Z", "2026-11-24T09:02:00Z"]
     alerts = [{"labels": {"n": f"{n}"}, "startsAt": start} for n, start in enumerate(starts)]
