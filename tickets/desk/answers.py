@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TypeVar
 
+import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -55,6 +57,12 @@ class Hashing:
             self._waiting -= 1
 
 
+@cache
+def _templates() -> jinja2.Environment:
+    """Return the templates, compiled once in a process: they hold nothing of any desk."""
+    return make_environment(["tickets.desk"], names={"phrases": phrases})
+
+
 class Desk:
     """A running desk: its context and what it keeps between requests."""
 
@@ -62,7 +70,7 @@ class Desk:
         self.context = context
         self.throttle = SignInThrottle()
         self.hashing = Hashing()
-        self._environment = make_environment(["tickets.desk"], names={"phrases": phrases})
+        self._environment = _templates()
 
     def page(
         self,
