@@ -12,7 +12,7 @@ letter. (Whoever may write in its folder may write the configuration too.)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from threading import local
 from typing import Any
@@ -89,8 +89,9 @@ class Templates:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._text = _environment(folder, is_html=False)
-        self._html = _environment(folder, is_html=True)
+        make = _our_environment if folder is None else partial(_environment, folder)
+        self._text = make(is_html=False)
+        self._html = make(is_html=True)
 
     def render(self, notice: Notice, words: Mapping[str, object]) -> tuple[str, str, str]:
         """Return the subject, the text and the page; raises ``TemplateFailed``."""
@@ -161,6 +162,12 @@ def _place(error: BaseException) -> tuple[str | None, int | None]:
             file, line = name, step.tb_lineno
         step = step.tb_next
     return file, line
+
+
+@cache
+def _our_environment(*, is_html: bool) -> Environment:
+    """Return what the built-in templates run in, compiled once in a process."""
+    return _environment(None, is_html=is_html)
 
 
 def _environment(folder: Path | None, *, is_html: bool) -> Environment:
