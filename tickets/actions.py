@@ -9,6 +9,7 @@ allow is ``ActionRefused``, which ``tickets.refusals`` records.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -89,12 +90,13 @@ def acknowledge(
     return ticket
 
 
-def reply(
+def reply(  # noqa: PLR0913  (what people send, each by its name)
     tx: Session,
     policy: Policy,
     ref: str,
     *,
     text: str,
+    files: Sequence[str] = (),
     outlook: Outlook | None = None,
     actor: Actor,
     at: datetime,
@@ -102,7 +104,9 @@ def reply(
 ) -> TicketRow:
     """Send a word to the client; answers the promise and restarts the update clock.
 
-    The reply that answers the promise of a normal or low ticket needs an ``outlook``.
+    ``files`` are the names of what comes with it, which the caller keeps (see ``attachments``):
+    the mail names them, and the client finds them on the ticket's page. The reply that answers
+    the promise of a normal or low ticket needs an ``outlook``.
     Raises ``NotFound``, ``Refused`` for an empty or overlong text, or ``Conflict``.
     """
     action = Action.REPLY
@@ -129,6 +133,8 @@ def reply(
         ),
     )
     facts: dict[str, Any] = {"by": actor.name, "text": text, **told}
+    if files:
+        facts["files"] = ", ".join(files)
     if has_clock:
         facts["next_word_by"] = next_word_by.isoformat()
     tell_client(tx, policy, ticket, notice=Notice.REPLY, facts=facts, actor=actor, at=at)

@@ -32,7 +32,7 @@ from tickets.accounts import (
 )
 from tickets.desk.sessions import REFRESH_HEADER, safe_next
 from tickets.history import Actor
-from tickets.pages.forms import plain_text
+from tickets.pages.forms import FORM_TYPE, plain_text
 from tickets.pages.origin import is_foreign
 from tickets.pages.rendering import is_web_address
 from tickets.pages.throttle import Allowance, SignInThrottle, network_of
@@ -481,20 +481,22 @@ async def test_a_huge_form_is_refused_before_it_is_read(
 
 
 @pytest.mark.parametrize(
-    ("content", "kind", "status"),
+    ("action", "content", "kind", "status"),
     [
-        (b"{}", "application/json", 415),
-        (b"--x\r\n", "multipart/form-data; boundary=x", 415),
-        (b"a=b", "", 415),
-        (b"&".join(b"a%d=1" % n for n in range(60)), "application/x-www-form-urlencoded", 400),
-        (b"\xff\xfe%ff%00=\x00", "application/x-www-form-urlencoded", 401),
+        ("note", b"{}", "application/json", 415),
+        ("acknowledge", b"--x\r\n", "multipart/form-data; boundary=x", 415),
+        ("note", b"--x\r\n", "multipart/form-data", 400),
+        ("note", b"--x\r\n", "multipart/form-data; boundary=x", 401),
+        ("note", b"a=b", "", 415),
+        ("note", b"&".join(b"a%d=1" % n for n in range(60)), FORM_TYPE, 400),
+        ("note", b"\xff\xfe%ff%00=\x00", FORM_TYPE, 401),
     ],
 )
 async def test_odd_bodies_are_answered_plainly(
-    bench: DeskBench, ref: str, content: bytes, kind: str, status: int
+    bench: DeskBench, ref: str, action: str, content: bytes, kind: str, status: int
 ) -> None:
     answer = await bench.visitor().post(
-        f"/tickets/{ref}/note", content=content, headers={"Content-Type": kind}
+        f"/tickets/{ref}/{action}", content=content, headers={"Content-Type": kind}
     )
     assert answer.status_code == status
     assert entries(bench) == 1

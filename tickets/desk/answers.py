@@ -18,6 +18,7 @@ from tickets.errors import Unavailable
 from tickets.pages.faults import Fault
 from tickets.pages.rendering import make_environment, render
 from tickets.pages.throttle import SignInThrottle
+from tickets.pages.uploads import Uploads
 from tickets.pages.words import Words
 
 Result = TypeVar("Result")
@@ -70,6 +71,7 @@ class Desk:
         self.context = context
         self.throttle = SignInThrottle()
         self.hashing = Hashing()
+        self.uploads = Uploads()
         self._environment = _templates()
 
     def page(

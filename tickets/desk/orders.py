@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from tickets import actions, links, relations, time_spent, triage, waiting
+from tickets import actions, attachments, links, relations, time_spent, triage, waiting
 from tickets.actions import NOTHING_KNOWN, Outlook
 from tickets.history import Actor
 from tickets.pages.forms import FieldFault, check_texts, read_day, read_number
 from tickets.policy import Policy
+from tickets.rules.attachment import CheckedFile
 from tickets.rules.ticket import (
     PEOPLE_CATEGORIES,
     RESOLVING_OUTCOMES,
@@ -25,6 +26,7 @@ from tickets.rules.ticket import (
     Priority,
 )
 from tickets.store import Session
+from tickets.tables import TicketRow
 from tickets.texts import MAX_TEXT
 from tickets.time_spent import Work
 
@@ -44,6 +46,9 @@ TEXTS: Mapping[Action, Mapping[str, str]] = {
 }
 """Which texts the form of each action must hold, and what to write there."""
 
+WITH_FILES = frozenset({Action.REPLY, Action.NOTE})
+"""Actions whose forms take files: a reply's are for the client, a note's for staff alone."""
+
 CHOICES: Mapping[Action, Mapping[str, tuple[Sequence[StrEnum], str]]] = {
     Action.RESOLVE: {"outcome": (RESOLVING_OUTCOMES, "Choose how it ended")},
     Action.CLOSE: {"outcome": (tuple(Outcome), "Choose how it ended")},
@@ -55,7 +60,10 @@ CHOICES: Mapping[Action, Mapping[str, tuple[Sequence[StrEnum], str]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A form that was read: who does what to which ticket, as read at which version."""
+    """A form that was read: who does what to which ticket, as read at which version.
+
+    ``files`` came with it, if its action is one of ``WITH_FILES``.
+    """
 
     policy: Policy
     ref: str
@@ -64,6 +72,7 @@ class Order:
     actor: Actor
     at: datetime
     version: int
+    files: Sequence[CheckedFile] = ()
 
     def carry_out(self, tx: Session) -> None:
         """Do it in the write transaction ``tx``."""
@@ -114,21 +123,38 @@ def _reply(tx: Session, order: Order) -> None:
             next_steps=outlook.next_steps.strip() or NOTHING_KNOWN.next_steps,
             estimate=outlook.estimate.strip() or NOTHING_KNOWN.estimate,
         )
-    actions.reply(
+    ticket = actions.reply(
         tx,
         order.policy,
         order.ref,
         text=fields["text"],
+        files=[file.name for file in order.files],
         outlook=outlook,
         actor=order.actor,
         at=order.at,
         version=order.version,
     )
+    _keep_files(tx, ticket, order)
 
 
 def _note(tx: Session, order: Order) -> None:
     text = order.fields["text"]
-    actions.note(tx, order.ref, text=text, actor=order.actor, at=order.at, version=order.version)
+    ticket = actions.note(
+        tx, order.ref, text=text, actor=order.actor, at=order.at, version=order.version
+    )
+    _keep_files(tx, ticket, order)
+
+
+def _keep_files(tx: Session, ticket: TicketRow, order: Order) -> None:
+    """Store the files of the form as those of the entry that it has just added."""
+    attachments.keep(
+        tx,
+        ticket.id or 0,
+        entry_number=ticket.version,
+        files=order.files,
+        sender_address=None,
+        at=order.at,
+    )
 
 
 def _resolve(tx: Session, order: Order) -> None:

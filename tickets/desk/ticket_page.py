@@ -15,6 +15,7 @@ from tickets.actions import needs_outlook
 from tickets.attachments import AttachmentView, list_attachments
 from tickets.desk.answers import KEPT_FIELDS, Desk
 from tickets.desk.context import read_page
+from tickets.desk.orders import WITH_FILES
 from tickets.desk.phrases import (
     BUTTONS,
     mark_of,
@@ -27,6 +28,7 @@ from tickets.pages.forms import FieldFault
 from tickets.policy import Policy
 from tickets.queries.tickets import get_ticket_page
 from tickets.queries.views import EntryView, MessageView, TicketPage, TicketView
+from tickets.rules.attachment import ACCEPT, ALLOWED, LIMITS
 from tickets.rules.hours import OutOfReach
 from tickets.rules.promise import Deadline, read_derivation
 from tickets.rules.staff import may_act
@@ -52,7 +54,8 @@ class Voice(StrEnum):
 class Draft:
     """What somebody has typed into the form of ``action``, and what was wrong with it.
 
-    ``seen_version`` is the version that they had read, if the ticket has changed since.
+    ``seen_version`` is the version that they had read, if the ticket has changed since. Files that
+    had been chosen are to be chosen again.
     """
 
     action: Action | None = None
@@ -60,6 +63,7 @@ class Draft:
     faults: Sequence[FieldFault] = ()
     problem: str = ""
     seen_version: int | None = None
+    had_files: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +186,9 @@ async def ticket_page(
         draft=draft,
         faults={fault.field: fault.message for fault in draft.faults},
         most=MAX_TEXT,
+        takes_files=action in WITH_FILES,
+        accept=ACCEPT,
+        files_hint=f"{LIMITS[0].upper()}{LIMITS[1:]}: {ALLOWED}.",
         urgency=urgency_of(context.policy, ticket, now=now),
         promise_title=_promise_title(ticket),
         because=_because(ticket),

@@ -58,6 +58,11 @@ class SentForm:
     files: Sequence[SentFile] = ()
     fault: str = ""
 
+    @property
+    def had_files(self) -> bool:
+        """Whether files came with it; a browser does not keep them when it comes back."""
+        return bool(self.files or self.fault)
+
 
 class Uploads:
     """Reads forms with files; one for all pages of a process, which it bounds together."""

@@ -92,7 +92,7 @@ async def form_page(
         offers=offers,
         offered={priority.value: offer for priority, offer in offers.by_priority.items()},
         typed={} if form is None else {name: form.fields.get(name, "") for name in FIELDS},
-        had_files=form is not None and bool(form.files or form.fault),
+        had_files=form is not None and form.had_files,
         faults={fault.field: fault.message for fault in trouble.faults},
         problem=trouble.problem,
         stamp=trouble.stamp or make_stamp(await forms.secret(), face.slug, at=now),
