@@ -262,7 +262,12 @@ def ticket_metrics(
     yield REOPENED.metric(_by_priority(figures.reopened))
     yield TARGET.metric(((p,), target.within.total_seconds()) for p, target in targets.items())
     yield UNANSWERED_LATE.metric(_by_priority(figures.overdue))
-    yield BREACHES.metric(((p, "response"), figures.breaches.get(p, 0)) for p in Priority)
+    yield BREACHES.metric(
+        row
+        for p in Priority
+        # Nothing is promised of a resolution, so that no such promise is ever broken.
+        for row in (((p, "response"), figures.breaches.get(p, 0)), ((p, "resolution"), 0))
+    )
     yield NEXT_DEADLINE.metric(
         ((p,), deadline.timestamp()) for p, deadline in figures.next_deadline.items()
     )

@@ -57,6 +57,7 @@ START = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 SITE = a_site()
 SAM = Actor("Sam Reed")
+BREACHES = "fettle_ticket_sla_breaches_total"
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
@@ -581,11 +582,15 @@ class TestTickets:
             "fettle_tickets_response_overdue": [("priority", PRIORITIES)],
             "fettle_ticket_sla_breaches_total": [
                 ("priority", PRIORITIES),
-                ("target", ["response"]),
+                ("target", ["response", "resolution"]),
             ],
             "fettle_emails_sent_total": [("kind", MAIL)],
             "fettle_email_failures_total": [("kind", MAIL), ("reason", [*FailureReason])],
             "fettle_outbox_messages": [("state", ["pending", "retrying", "dead"])],
+            "fettle_scheduler_runs_total": [
+                ("job", ["probe", "deadline", "mail", "sweep", "reload"]),
+                ("outcome", OUTCOMES),
+            ],
         }
         for name, labels in expected.items():
             combinations = Counter(product(*(values for _, values in labels)))
@@ -651,14 +656,14 @@ class TestTickets:
         assert deadline == (START + timedelta(hours=1)).timestamp()
         broken = page(store, at=late)
         assert broken.value("fettle_tickets_response_overdue", priority="critical") == 1
-        assert broken.value("fettle_ticket_sla_breaches_total", priority="critical") == 0
+        assert broken.value(BREACHES, priority="critical", target="response") == 0
         for _ in range(2):
             asyncio.run(sweep(store, POLICY, now=late))
-        assert page(store).value("fettle_ticket_sla_breaches_total", priority="critical") == 1
+        assert page(store).value(BREACHES, priority="critical", target="response") == 1
         taken(store, "T-1001", at=late)
         answered = page(store, at=late)
         assert answered.value("fettle_tickets_response_overdue", priority="critical") == 0
-        assert answered.value("fettle_ticket_sla_breaches_total", priority="critical") == 1
+        assert answered.value(BREACHES, priority="critical", target="response") == 1
         assert answered.named("fettle_ticket_next_response_deadline_timestamp_seconds") == []
 
     def test_show_what_is_promised(self, store: Store) -> None:
