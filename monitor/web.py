@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -13,41 +13,29 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount
 
 from monitor.alerts.door import AlertContext, alert_routes
 from monitor.alerts.source import AlertSource
 from monitor.discovery import discovery_routes
 from monitor.http_metrics import CountRequests, Requests
-from monitor.methods import routes_of
 from monitor.metrics import KEPT_SECONDS, MetricsPage
-from monitor.queries import readiness
 from monitor.reloading import Loads, Word
 from monitor.rules.site import Network
 from monitor.service_metrics import ServiceFigures
+from monitor.service_pages import ServicePages
 from monitor.store_watch import StoreWatch
 from monitor.unread_bodies import ReadOn
 from tickets.api.app import ApiContext, api_mount
-from tickets.api.problems import answer_problem, rejected
-from tickets.calendars import ends_soon
 from tickets.clock import Clock
 from tickets.desk.app import desk_app
 from tickets.desk.context import DeskContext
-from tickets.errors import Unavailable
 from tickets.policy import Policy
 from tickets.portal.app import portal_routes
 from tickets.portal.context import PortalContext
-from tickets.queries.mail_faults import mail_warnings
 from tickets.store import Store
 
 log = structlog.get_logger()
-
-_REFUSED = (
-    "The configuration was refused and the one before stays in force: fettle check-config and the "
-    "log say why."
-)
 
 BIND_FOR = 15.0
 """Seconds for which a busy port is tried again: the desk before us may still be stopping."""
@@ -69,59 +57,20 @@ class Web:
 def create_app(web: Web) -> Starlette:
     """Return the application; it opens nothing by itself."""
     requests = Requests()
-    metrics_page = MetricsPage(
-        web.store,
-        web.clock,
-        policy=lambda: web.policy,
-        service=lambda: _figures(web.service, web.loads),
-        requests=requests,
-        kept=web.metrics_kept,
+    service = ServicePages(
+        store=web.store,
+        policy=web.policy,
+        clock=web.clock,
+        loads=web.loads,
+        metrics=MetricsPage(
+            web.store,
+            web.clock,
+            policy=lambda: web.policy,
+            service=lambda: _figures(web.service, web.loads),
+            requests=requests,
+            kept=web.metrics_kept,
+        ),
     )
-
-    async def healthy(_request: Request) -> Response:
-        return PlainTextResponse("Fettle is running\n")
-
-    async def ready(_request: Request) -> Response:
-        try:
-            now = web.clock.now()
-            reasons, warnings = await web.store.aread(
-                lambda tx: ([*readiness(tx, now)], [*mail_warnings(tx, now)])
-            )
-        except Unavailable as error:
-            reasons, warnings = [str(error)], []
-        is_ready = not reasons
-        if not web.loads.is_good:
-            warnings.append("the last configuration was refused; the one before is in force")
-        last = ends_soon(web.policy, web.clock.now())
-        if last is not None:
-            warnings.append(f"holidays are known until {last} only")
-        return JSONResponse(
-            {"ready": is_ready, "reasons": reasons, "warnings": warnings},
-            status_code=200 if is_ready else 503,
-        )
-
-    async def reload(request: Request) -> Response:
-        if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
-            return answer_problem(rejected(403, "cross-site", "Another site asked.").problem)
-        try:
-            word = await web.loads.ask()
-        except Unavailable as error:
-            return answer_problem(rejected(503, "unavailable", f"{error}.").problem)
-        if word in {Word.REFUSED, Word.STILL_REFUSED}:
-            # Whoever asks is nobody we know, so the fault itself is told in the log alone.
-            return answer_problem(rejected(422, "configuration-refused", _REFUSED).problem)
-        return JSONResponse({"reloaded": word is Word.LOADED})
-
-    async def metrics(request: Request) -> Response:
-        accept = request.headers.get("accept", "")
-        try:
-            pieces, content_type = await metrics_page.get(accept)
-        except Unavailable as error:
-            return PlainTextResponse(f"{error}\n", status_code=503)
-        length = str(sum(map(len, pieces)))
-        headers = {"content-type": content_type, "content-length": length, "vary": "Accept"}
-        return StreamingResponse(_each(pieces), headers=headers)
-
     watch = StoreWatch(web.clock, web.policy.zone)
     desk = DeskContext(
         store=web.store,
@@ -144,10 +93,7 @@ def create_app(web: Web) -> Starlette:
         version=web.service.version,
     )
     routes = [
-        *routes_of("/-/healthy", healthy, ["GET"]),
-        *routes_of("/-/ready", ready, ["GET"]),
-        *routes_of("/-/reload", reload, ["POST", "PUT"]),
-        *routes_of("/metrics", metrics, ["GET"]),
+        *service.routes(),
         *discovery_routes(web.store, web.clock),
         *alert_routes(alerts),
         api_mount(api),
@@ -162,12 +108,6 @@ def _figures(service: ServiceFigures, loads: Loads) -> ServiceFigures:
     counts = {"ok": loads.counts[Word.LOADED], "error": loads.counts[Word.REFUSED]}
     runs = {**service.runs, "reload": counts}
     return replace(service, is_reload_good=loads.is_good, runs=runs)
-
-
-async def _each(pieces: Sequence[bytes]) -> AsyncGenerator[bytes]:
-    """Hand out a large page piece by piece, as fast as it is taken."""
-    for piece in pieces:
-        yield piece
 
 
 class _Server(uvicorn.Server):
