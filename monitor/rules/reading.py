@@ -96,11 +96,13 @@ def tiles(
     period is widened to whole fine buckets.
     """
     start = floor_to(start, FINE)
+    day = day_of(start, zone)
     while start < end:
-        day = day_of(start, zone)
+        if start >= day.end:
+            day = day_of(start, zone)
         if day.start == start and day.end <= min(end, days_until):
             tile = day
-        elif floor_to(start, HOUR) == start and start + HOUR <= min(end, hours_until):
+        elif start + HOUR <= min(end, hours_until) and floor_to(start, HOUR) == start:
             tile = Tile(span=Span.HOUR, start=start, end=start + HOUR)
         else:
             tile = Tile(span=Span.FINE, start=start, end=start + FINE)
