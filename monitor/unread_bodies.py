@@ -12,10 +12,10 @@ import contextlib
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_BYTES = 16 * 1024 * 1024
+MOST_BYTES = 64 * 1024 * 1024
 """Most that is read on; whoever sends more may miss the answer."""
 
-READ_ON_SECONDS = 5.0
+READ_ON_SECONDS = 20.0
 
 
 class ReadOn:
