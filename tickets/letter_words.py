@@ -62,6 +62,7 @@ _OPTIONAL = MappingProxyType(
         "site_url": None,
         "next_word_by": None,
         "answered_by": None,
+        "met_by": None,
         "next_steps": None,
         "estimate": None,
         "resume_at": None,
@@ -148,7 +149,7 @@ def words_of(notice: Notice, audience: Audience, facts: Mapping[str, object]) ->
     is_staff = audience is Audience.STAFF
     return words | {
         "place": place_of(facts),
-        "about": one_line(str(facts.get("site_name") or facts.get("title") or "")),
+        "about": about_of(facts),
         "is_site_linked": is_web_address(facts.get("site_url")),
         "is_late": due is not None and datetime.fromisoformat(str(due)) < now,
         "is_staff": is_staff,
@@ -175,10 +176,16 @@ def _cleaned(value: object) -> object:
     return value
 
 
+def about_of(facts: Mapping[str, object]) -> str:
+    """Return what a letter is about: the site of an incident, a request in its own words."""
+    names = ("site_name", "title") if facts.get("is_incident") else ("title", "site_name")
+    return one_line(next((str(facts[name]) for name in names if facts.get(name)), ""))
+
+
 def place_of(facts: Mapping[str, object]) -> str:
     """Return what a letter is about, with its client: ``Harbour Inns – booking site``."""
     client = one_line(str(facts.get("client_name") or ""))
-    about = one_line(str(facts.get("site_name") or facts.get("title") or ""))
+    about = about_of(facts)
     if client and client.casefold() not in about.casefold():
         about = f"{client} – {about}" if about else client
     return one_line(about, limit=MAX_PLACE)

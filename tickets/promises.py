@@ -132,6 +132,7 @@ def promise_facts(
     return {
         "respond_by": promise.respond_by.isoformat(),
         "answered_by": promise.answered_by,
+        "met_by": promise.met_by.value,
         "closed_before": name_days_off(hours.days_off, first, last) or None,
     }
 

@@ -418,3 +418,21 @@ def test_no_letter_has_a_gap_and_a_reference_stays_on_one_line() -> None:
         assert "\n\n\n" not in sample.letter.text, (sample.notice, sample.audience)
     page = str(write(Notice.RECEIVED).html)
     assert 'as <span style="white-space:nowrap">T-1042</span>, with' in page
+
+
+def test_a_receipt_says_what_comes_first_where_somebody_takes_it_up() -> None:
+    critical = write(Notice.RECEIVED, priority="critical", met_by="acknowledgement")
+    assert "one of us takes your request up, and you hear from us who that is." in critical.text
+    assert "next steps" not in critical.text
+    staff = write(Notice.RECEIVED, Audience.STAFF, met_by="acknowledgement")
+    assert "Acknowledge it at the desk: the client then hears that you have it." in staff.text
+    assert "next steps and an estimate" in write(Notice.RECEIVED, met_by="reply").text
+
+
+def test_a_request_is_named_in_its_own_words_also_where_it_names_a_website() -> None:
+    letter = write(
+        Notice.REPLY, is_incident=False, title="New menu", site_name="Booking site", site_url=None
+    )
+    assert letter.subject == "Reply: Harbour Inns – New menu, 09:31 GMT (T-1042)"
+    assert "Sam Okafor wrote to you about ‘New menu’." in letter.text
+    assert "Site: Booking site" in letter.text
