@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, cast
 
 from starlette.applications import Starlette
@@ -72,10 +72,9 @@ def api_routes(context: ApiContext) -> list[Route]:
     for operation in OPERATIONS:
         method = "POST" if isinstance(operation, Doing) else "GET"
         by_path.setdefault(operation.path, {})[method] = operation
-    document = json.dumps(openapi_document(version=context.version), ensure_ascii=False)
 
     async def openapi(_request: Request) -> Response:
-        return Response(document, media_type="application/json")
+        return Response(_description(context.version), media_type="application/json")
 
     return [
         Route("/openapi.json", openapi),
@@ -84,6 +83,12 @@ def api_routes(context: ApiContext) -> list[Route]:
             for path, found in by_path.items()
         ),
     ]
+
+
+@cache
+def _description(version: str) -> str:
+    """Return the API's description as it is served; made when it is first asked for."""
+    return json.dumps(openapi_document(version=version), ensure_ascii=False)
 
 
 class Api:
