@@ -15,8 +15,12 @@ HIDDEN = 2
 """How Grafana writes that a variable is not shown above the board."""
 
 
-def choice(name: str, label: str, values_of: str) -> Json:
-    """Return a variable of which several values may be chosen, or all."""
+def choice(name: str, label: str, values_of: str, *, has_all: bool = True) -> Json:
+    """Return a variable of which several values may be chosen, or all.
+
+    Without ``has_all`` the first value is chosen until somebody chooses others.
+    """
+    every: Json = {"selected": True, "text": ["All"], "value": ["$__all"]}
     return {
         "name": name,
         "label": label,
@@ -29,17 +33,19 @@ def choice(name: str, label: str, values_of: str) -> Json:
         "regex": "",
         "hide": 0,
         "multi": True,
-        "includeAll": True,
-        "allValue": ".+",
-        "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
+        "includeAll": has_all,
+        "allValue": ".+" if has_all else None,
+        "current": every if has_all else {},
         "options": [],
     }
 
 
-CHOICES = (
-    choice("client", "Client", "label_values(fettle_checks_configured, client)"),
-    choice("site", "Site", 'label_values(fettle_check_status_code{client=~"$client"}, site)'),
-)
+_CLIENT = choice("client", "Client", "label_values(fettle_checks_configured, client)")
+_SITES = 'label_values(fettle_check_status_code{client=~"$client"}, site)'
+
+CHOICES = (_CLIENT, choice("site", "Site", _SITES))
+FEW_SITES = (_CLIENT, choice("site", "Site", _SITES, has_all=False))
+"""For a board that repeats itself for each site: all of hundreds would be thousands of panels."""
 
 
 def board(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.boards import CHOICES, board
+from dashboards.boards import FEW_SITES, board
 from dashboards.fields import COUNT, colours, limit_line, link, merge, override
 from dashboards.panels import Place, band, heading, lines, number, table
 from dashboards.queries import SITES, Json, queries, query, rows_of
@@ -40,7 +40,7 @@ def site(desk: str) -> Json:
             _certificate(27),
         ],
         desk=desk,
-        choices=CHOICES,
+        choices=FEW_SITES,
     )
 
 
