@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import hypothesis
 import pytest
@@ -30,11 +31,16 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
-    """A real PostgreSQL server on a socket of its own, started when the first test needs it."""
-    server = PostgreSQL(tmp_path_factory.mktemp("postgresql"))
-    yield server
-    server.stop()
+def postgresql() -> Iterator[PostgreSQL]:
+    """A real PostgreSQL server on a socket of its own, started when the first test needs it.
+
+    Where the tests are root it runs as a user of its own, whom the next run of pytest on the same
+    machine would shut out of pytest's folders, and so end the server of this one.
+    """
+    with TemporaryDirectory(prefix="fettle-postgresql-", ignore_cleanup_errors=True) as folder:
+        server = PostgreSQL(Path(folder))
+        yield server
+        server.stop()
 
 
 @pytest.fixture(scope="session")
