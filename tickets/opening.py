@@ -6,7 +6,7 @@ Needs the open write transaction of its caller and commits nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -20,8 +20,8 @@ from tickets.notices import client_recipients, tell
 from tickets.numbers import take_number
 from tickets.policy import ClientProfile, Policy, SiteName
 from tickets.promises import begin_promise, promise_facts
+from tickets.rules.closure_ahead import next_closure
 from tickets.rules.evidence import Evidence
-from tickets.rules.hours import SupportHours
 from tickets.rules.notice import Notice
 from tickets.rules.plain_text import one_line, several_lines
 from tickets.rules.request import ABOUT
@@ -34,12 +34,9 @@ from tickets.rules.ticket import (
     Source,
     Status,
 )
-from tickets.rules.words import describe_week, format_date
+from tickets.rules.words import describe_week
 from tickets.tables import EntryRow, PromiseRow, TicketRow
 from tickets.texts import checked_line, checked_text
-
-CLOSURE_AHEAD = timedelta(days=14)
-"""How far ahead a receipt names the next closure (contract, section 6)."""
 
 MAX_KEY = 200
 """Longest key of a request, in characters."""
@@ -255,26 +252,6 @@ def _checked_requester(requester: Requester) -> Requester:
         raise Refused(f"the requester's address cannot be used: {error}") from error
     name = one_line(requester.name)
     return Requester(checked_line(name, field="requester's name") if name else address, address)
-
-
-def next_closure(hours: SupportHours, at: datetime) -> str:
-    """Return the next closure within ``CLOSURE_AHEAD`` in words; empty if there is none.
-
-    Two or more days off in a row under one name are a closure, weekends between them included; a
-    single holiday is not.
-    """
-    first = at.astimezone(hours.zone).date()
-    days_off = hours.days_off
-    one_day = timedelta(days=1)
-    for ahead in range(CLOSURE_AHEAD.days + 1):
-        start = first + ahead * one_day
-        if start not in days_off or start + one_day not in days_off:
-            continue
-        end = start
-        while end + one_day in days_off:
-            end += one_day
-        return f"from {format_date(start)} to {format_date(end)} ({days_off[start]})"
-    return ""
 
 
 def _begin(

@@ -125,6 +125,9 @@ def test_a_receipt_says_hours_closure_and_how_to_add_something() -> None:
     text = write(Notice.RECEIVED).text
     assert "Our support hours: Mon to Fri 09:00-17:00 (London)." in text
     assert "closed from Thu 24 Dec 2026 to Fri 1 Jan 2027 (Christmas closure)." in text
+    closed = {"is_support_open": False, "resumes_at": "2027-01-04T09:00:00+00:00"}
+    within = write(Notice.RECEIVED, closed_for="Christmas closure", **closed).text
+    assert within.count("Christmas closure") == 1
     assert "To add something, reply to this mail or write on the page of your ticket." in text
     assert "reply to this mail." in write(Notice.RECEIVED, ticket_url=None).text
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from tickets.opening import next_closure
 from tickets.policy import Policy
+from tickets.rules.closure_ahead import next_closure
 from tickets.rules.hours import OutOfReach
 from tickets.rules.promise import MetBy, deadline
 from tickets.rules.ticket import Priority
