@@ -33,6 +33,12 @@ async def test_a_client_that_is_none_is_not_found_and_says_so_in_words(
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
 
+async def test_a_slash_at_the_end_of_an_address_does_no_harm(browser: httpx.AsyncClient) -> None:
+    for path in ("/support/harbour", "/status/harbour"):
+        answer = await browser.get(f"{path}/?key=a%20b")
+        assert (answer.status_code, answer.headers["location"]) == (308, f"{path}?key=a%20b")
+
+
 async def test_what_is_refused_is_told_in_words_of_clients(browser: httpx.AsyncClient) -> None:
     answers = [
         await browser.post("/support/harbour", json={"text": "x"}),

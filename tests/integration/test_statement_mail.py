@@ -379,5 +379,7 @@ async def test_the_page_of_a_statement_is_the_one_that_went_out(
     assert f"style-src 'sha256-{digest}'" in policy
     assert "default-src 'none'" in policy
     assert "style=" not in answer.text
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["x-robots-tag"] == "noindex, nofollow"
     clock.advance(timedelta(days=400))
     assert (await browser.get(url)).status_code == 404

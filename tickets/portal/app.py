@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tickets.pages.faults import fault_handlers
@@ -34,6 +34,7 @@ def portal_routes(context: PortalContext) -> Sequence[BaseRoute]:
         *status_routes(portal),
         *ticket_routes(portal),
         *unsubscribe_routes(portal),
+        *(Route(f"/{place}/{{client}}/", show_without_slash) for place in ("support", "status")),
     ]
     app = Starlette(
         routes=pages,
@@ -44,6 +45,12 @@ def portal_routes(context: PortalContext) -> Sequence[BaseRoute]:
     # A route leaves the path as it is, which a mount would cut; every method reaches the portal.
     firsts = dict.fromkeys(page.path.split("/")[1] for page in pages)
     return [Route(f"/{first}/{{rest:path}}", guarded) for first in firsts]
+
+
+async def show_without_slash(request: Request) -> Response:
+    """Lead from an address that was typed with a slash at its end to the one without."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"{request.url.path.rstrip('/')}{query}", 308)
 
 
 async def show_brand(portal: Portal, request: Request) -> Response:
