@@ -8,6 +8,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -57,6 +58,12 @@ TREE_RULES: list[TreeRule] = [
 
 def read(file: str) -> str:
     return (ROOT / file).read_text(encoding="utf-8")
+
+
+@cache
+def libraries(file: str) -> frozenset[str]:
+    """Return what a module imports beyond the standard library; several tests ask."""
+    return frozenset(rules.imported_libraries(ast.parse(read(file))))
 
 
 def tell(faults: list[str]) -> str:
@@ -237,7 +244,7 @@ def test_every_library_imported_is_declared(files: list[str], extras: list[str])
     faults = [
         f"{file} imports {library}, which pyproject.toml does not declare"
         for file in files
-        for library in rules.imported_libraries(ast.parse(read(file))) - ours
+        for library in sorted(libraries(file) - ours)
         if not names & {canonicalize_name(home) for home in homes.get(library, [library])}
     ]
     assert not faults, tell(faults)
@@ -255,7 +262,7 @@ def test_every_library_declared_is_imported() -> None:
     imported = {
         canonicalize_name(home)
         for file in PRODUCT
-        for library in rules.imported_libraries(ast.parse(read(file)))
+        for library in libraries(file)
         for home in homes.get(library, [])
     }
     names = {canonicalize_name(requirement.name) for requirement in declared()}
