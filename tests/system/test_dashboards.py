@@ -232,7 +232,11 @@ def test_boards_are_asked_for_all_that_they_show() -> None:
 
 
 def numbers_of(prometheus: Prometheus, expression: str, *, is_now: bool) -> list[float]:
-    """Return every value that an expression has now, or had in the last ten seconds."""
+    """Return every value that an expression has now, or had in the last ten seconds.
+
+    It may have none for a moment: on a busy machine a scrape takes too long, and what it would have
+    brought is gone until the next.
+    """
     if is_now:
         return [float(series["value"][1]) for series in prometheus.query(expression)]
     now = datetime.now(UTC).timestamp()
@@ -245,20 +249,21 @@ def numbers_of(prometheus: Prometheus, expression: str, *, is_now: bool) -> list
 @pytest.mark.parametrize("asked", EXPRESSIONS)
 def test_an_expression_has_data(seeded: Seeded, asked: Asked) -> None:
     expression = filled(asked.expression)
-    numbers = numbers_of(seeded.prometheus, expression, is_now=asked.is_now)
-    assert numbers, f"no data: {expression}"
+    numbers = eventually(
+        lambda: numbers_of(seeded.prometheus, expression, is_now=asked.is_now),
+        what=f"data: {expression}",
+    )
     assert not all(map(isnan, numbers)), f"nothing but NaN: {expression}"
 
 
 def test_one_site_alone_has_all_of_its_board(seeded: Seeded) -> None:
     board = [asked for asked in BY_BOARD["site"] if not asked.where.startswith("annotation")]
-    empty = [
-        asked.where
-        for asked in board
-        for text in [filled(asked.expression, client="harbour", site="booking")]
-        if not numbers_of(seeded.prometheus, text, is_now=asked.is_now)
-    ]
-    assert empty == []
+    for asked in board:
+        text = filled(asked.expression, client="harbour", site="booking")
+        eventually(
+            lambda text=text, asked=asked: numbers_of(seeded.prometheus, text, is_now=asked.is_now),
+            what=f"data: {asked.where}",
+        )
 
 
 def test_every_rule_is_evaluated_and_the_seeded_ones_fire(seeded: Seeded) -> None:
@@ -288,8 +293,6 @@ def test_a_table_of_sites_has_every_state(seeded: Seeded) -> None:
     [first] = [
         asked for asked in BY_BOARD["overview"] if asked.where.startswith("9 ") and asked.is_now
     ][:1]
-    ranks = {
-        series["metric"]["site"]: float(series["value"][1])
-        for series in seeded.prometheus.query(filled(first.expression))
-    }
+    found = eventually(lambda: seeded.prometheus.query(filled(first.expression)), what="states")
+    ranks = {series["metric"]["site"]: float(series["value"][1]) for series in found}
     assert ranks == {"menu": 5, "rooms": 4, "foyer": 3, "spa": 2, "booking": 1, "tickets": 1}
