@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass
 
 import structlog
@@ -20,6 +20,7 @@ from monitor.prober import Prober
 from monitor.readings import Known, Readings, load_known
 from monitor.roles import upkeep
 from monitor.roles.descriptors import affordable
+from monitor.roles.holding import Holding
 from monitor.roles.lookout import Lookout, cycle_seconds
 from monitor.roles.recording import ReadingsWriter, Recorder
 from monitor.rules.streak import Streak
@@ -31,6 +32,7 @@ from monitor.tables import IncidentRow
 from monitor.ticker import Ticker
 from monitor.watched import Watched
 from tickets.clock import Clock
+from tickets.policy import Policy
 from tickets.rules.ticket import reference
 from tickets.store import Store
 
@@ -41,8 +43,6 @@ FLUSH_SECONDS = 2
 FOLD_SECONDS = 60
 RENEW_SECONDS = 2
 LEASE_RETRY_SECONDS = 1.0
-GOOD_WITHIN = 15.0
-"""Seconds within which the store must have taken our sign of life for a pass to be a good one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +90,9 @@ class ProberRole:
         return None
 
     async def _probe_until(self, stop: asyncio.Event, store: Store, fence: int) -> None:
-        settings, clock = self.settings, self.clock
+        settings, clock, location = self.settings, self.clock, self.location
         policy = build_policy(settings, clock=clock)
-        incidents = IncidentPolicy(
-            down=settings.incidents.down.priority,
-            slow=settings.incidents.slow.priority,
-            relapse_within=settings.incidents.relapse_within,
-        )
-        ledger = Ledger(policy=policy, incidents=incidents, location=self.location)
+        holding = Holding(store, location=location, fence=fence, clock=clock)
         lag = LoopLag(clock)
         prober = Prober(loop_lag=lag.worst_since)
         canaries = Canaries(
@@ -105,13 +100,12 @@ class ProberRole:
             reach=prober.reach,
             allow_networks=settings.probing.allow_networks,
         )
-        readings = Readings(self.location)
-
-        def record_in(tx: Session, confirmed: Confirmed) -> IncidentRow | None:
-            lease.check(tx, location=self.location, fence=fence)
-            return ledger.record(tx, confirmed, at=clock.now())
-
-        recorder = Recorder(store.awrite, record_in)
+        heartbeat = self._own_heartbeat(prober)
+        readings = Readings(location)
+        writer = ReadingsWriter(
+            store=store, location=location, fence=fence, zone=settings.agency.zone
+        )
+        recorder = self._recorder(store, policy, holding)
 
         async def record(confirmed: Confirmed) -> None:
             _log_transition(confirmed, await recorder.record(confirmed))
@@ -126,44 +120,26 @@ class ProberRole:
             concurrency=affordable(settings.probing.concurrency),
             wait=asyncio.sleep,
         )
-        before = await store.aread(lambda tx: lease.find_figures(tx, self.location))
+        before = await store.aread(lambda tx: lease.find_figures(tx, location))
         ticker.figures.resume(before, [client.slug for client in settings.clients])
         faults = Counter[str](before.get("store_errors", {}))
-        lookout = Lookout(
-            store, policy, ticker=ticker, location=self.location, fence=fence, clock=clock
-        )
+        lookout = Lookout(store, policy, ticker=ticker, location=location, fence=fence, clock=clock)
         await lookout.begin()
 
-        writer = ReadingsWriter(
-            store=store, location=self.location, fence=fence, zone=settings.agency.zone
-        )
-
-        heartbeat = self._own_heartbeat(prober)
-        renewed = deque([clock.monotonic()], maxlen=1)
-
         async def renew() -> None:
-            await store.awrite(
-                lambda tx: lease.renew(
-                    tx,
-                    location=self.location,
-                    fence=fence,
-                    now=clock.now(),
-                    ticked_at=ticker.ticked_at,
-                    figures=ticker.figures.document()
-                    | {
-                        "worst_lag": round(lag.worst, 3),
-                        "store_errors": faults + Counter(store.errors),
-                        "heartbeats": heartbeat.outcomes,
-                        "usage": measure().document(),
-                    },
-                )
-            )
-            renewed.append(clock.monotonic())
+            own = {
+                "worst_lag": round(lag.worst, 3),
+                "store_errors": faults + Counter(store.errors),
+                "heartbeats": heartbeat.outcomes,
+                "usage": measure().document(),
+            }
+            figures = ticker.figures.document() | own
+            await holding.renew(ticked_at=ticker.ticked_at, figures=figures)
 
         async def tick() -> None:
             await ticker.tick()
             self.beat()
-            heartbeat.note_pass(is_good=clock.monotonic() - renewed[-1] < GOOD_WITHIN)
+            heartbeat.note_pass(is_good=holding.is_recent)
 
         jobs = Jobs(clock)
         jobs.every(TICK_SECONDS, "tick", tick)
@@ -184,9 +160,20 @@ class ProberRole:
             await heartbeat.aclose()
             await prober.aclose()
         await readings.flush_all(writer.write_all)
-        await store.awrite(
-            lambda tx: lease.release(tx, location=self.location, fence=fence, now=clock.now())
+        await holding.release()
+
+    def _recorder(self, store: Store, policy: Policy, holding: Holding) -> Recorder:
+        told = self.settings.incidents
+        incidents = IncidentPolicy(
+            down=told.down.priority, slow=told.slow.priority, relapse_within=told.relapse_within
         )
+        ledger = Ledger(policy=policy, incidents=incidents, location=self.location)
+
+        def record_in(tx: Session, confirmed: Confirmed) -> IncidentRow | None:
+            holding.check(tx)
+            return ledger.record(tx, confirmed, at=self.clock.now())
+
+        return Recorder(store.awrite, record_in)
 
     def _own_heartbeat(self, prober: Prober) -> OwnHeartbeat:
         told = self.settings.service
