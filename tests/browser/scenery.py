@@ -65,6 +65,7 @@ def the_policy(base_url: str) -> Policy:
             slug: ClientProfile(
                 name=name,
                 sites=(SiteName(f"{slug}-home", name, f"https://www.{slug}.example/"),),
+                everyone=contacts[slug],
                 allowance=Allowance(per_month=timedelta(hours=5)),
             )
             for slug, name in CLIENTS.items()
