@@ -100,11 +100,11 @@ async def test_a_store_that_is_away_is_asked_again(configuration: Configuration)
     ],
 )
 async def test_a_reload_over_http_says_how_it_went(
-    store: Store, clock: FakeClock, word: Word | None, status: int, told: str
+    sqlite_store: Store, clock: FakeClock, word: Word | None, status: int, told: str
 ) -> None:
     loads = Loads(None if word is None else lambda: loads.hear(word))
     service = ServiceFigures(version="1", revision="", python_version="3", reloaded_at=clock.now())
-    web = Web(store=store, policy=a_policy(), clock=clock, service=service, loads=loads)
+    web = Web(store=sqlite_store, policy=a_policy(), clock=clock, service=service, loads=loads)
     transport, base = httpx.ASGITransport(create_app(web)), "http://desk.agency.test"
     async with httpx.AsyncClient(transport=transport, base_url=base) as client:
         answer = await client.post("/-/reload")

@@ -97,20 +97,24 @@ async def test_ready_once_a_prober_ticks_and_not_when_it_falls_silent(
     ],
 )
 async def test_a_wrong_method_is_told_the_right_ones(
-    store: Store, clock: FakeClock, method: str, path: str, allowed: str
+    sqlite_store: Store, clock: FakeClock, method: str, path: str, allowed: str
 ) -> None:
     service = ServiceFigures(version="1", revision="", python_version="3", reloaded_at=clock.now())
-    app = create_app(Web(store=store, policy=a_policy(), clock=clock, service=service))
+    app = create_app(Web(store=sqlite_store, policy=a_policy(), clock=clock, service=service))
     base = "http://desk.agency.test"
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base) as client:
         answer = await client.request(method, path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
-async def test_who_sends_too_much_hears_why(store: Store, clock: FakeClock) -> None:
+async def test_who_sends_too_much_hears_why(sqlite_store: Store, clock: FakeClock) -> None:
     service = ServiceFigures(version="1", revision="", python_version="3", reloaded_at=clock.now())
     web = Web(
-        store=store, policy=a_policy(), clock=clock, service=service, alert_sources=[PROMETHEUS]
+        store=sqlite_store,
+        policy=a_policy(),
+        clock=clock,
+        service=service,
+        alert_sources=[PROMETHEUS],
     )
     port, stop = free_port(), asyncio.Event()
     serving = asyncio.create_task(serve(create_app(web), host="127.0.0.1", port=port, stop=stop))
