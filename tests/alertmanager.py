@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from tests.prometheus import ROOT, real
-from tests.system.running import eventually, free_port
+from tests.system.running import HTTP, eventually, free_port
 
 SHIPPED = ROOT / "config" / "alertmanager.yml"
 
@@ -81,7 +81,7 @@ class Alertmanager:
 
     def _is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/-/ready", timeout=5).status_code == 200
+            return HTTP.get(f"{self.url}/-/ready", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -95,7 +95,7 @@ class Alertmanager:
         }
         if ended:
             alert["endsAt"] = datetime.now(UTC).isoformat()
-        answer = httpx.post(f"{self.url}/api/v2/alerts", json=[alert], timeout=10)
+        answer = HTTP.post(f"{self.url}/api/v2/alerts", json=[alert], timeout=10)
         assert answer.status_code == 200, answer.text
 
     def stop(self) -> None:

@@ -26,6 +26,9 @@ Found = TypeVar("Found")
 
 PASSWORD = "correct horse battery staple"
 
+HTTP = httpx.Client(timeout=60, limits=httpx.Limits(max_keepalive_connections=0))
+"""Asks services that come and go; to make a client costs more than its question."""
+
 _FIRST_PORT = 10_000 + os.getpid() % 200 * 100
 _PORTS = iter(range(_FIRST_PORT, _FIRST_PORT + 100))
 
@@ -33,7 +36,7 @@ _PORTS = iter(range(_FIRST_PORT, _FIRST_PORT + 100))
 def eventually(look: Callable[[], Found], *, within: float = 180, what: str = "") -> Found:
     """Return what ``look`` returns as soon as it is true; the service is another process.
 
-    There is no event to await there, so it looks ten times a second, and fails after ``within``.
+    There is no event to await there, so it looks five times a second, and fails after ``within``.
     """
     give_up = time.monotonic() + within
     while True:
@@ -42,7 +45,7 @@ def eventually(look: Callable[[], Found], *, within: float = 180, what: str = ""
             return found
         if time.monotonic() > give_up:
             raise AssertionError(f"not within {within:g} s: {what or look}; last seen: {found!r}")
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 def free_port() -> int:
@@ -179,7 +182,7 @@ class Service:
 
     def is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/-/ready", timeout=5).status_code == 200
+            return HTTP.get(f"{self.url}/-/ready", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -220,10 +223,10 @@ class Service:
     def metric(self, name: str, **labels: str) -> float | None:
         """Return the value of the series with at least ``labels``; None if there is none now."""
         try:
-            page = httpx.get(f"{self.url}/metrics", timeout=30).text
+            page = HTTP.get(f"{self.url}/metrics", timeout=30).text
         except httpx.TransportError:  # the desk is just being started again
             return None
-        for family in text_string_to_metric_families(page):
+        for family in text_string_to_metric_families(_lines_of(name, page)):
             for sample in family.samples:
                 if sample.name == name and labels.items() <= sample.labels.items():
                     return sample.value
@@ -255,6 +258,12 @@ class Service:
         self._reader.join()
         assert self.process.stderr is not None
         self.process.stderr.close()
+
+
+def _lines_of(name: str, page: str) -> str:
+    """Return the samples of ``name`` alone: to read the whole page costs more than to serve it."""
+    lines = page.splitlines(keepends=True)
+    return "".join(line for line in lines if line.startswith((f"{name}{{", f"{name} ")))
 
 
 def _is_alive(pid: int) -> bool:

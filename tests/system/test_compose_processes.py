@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from tests.prometheus import ROOT, real
-from tests.system.running import eventually, free_port
+from tests.system.running import HTTP, eventually, free_port
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -93,7 +93,7 @@ class Stack:
         log = (self.folder / f"{name}.log").read_text(errors="replace")
         assert self.processes[name].poll() is None, log
         try:
-            return httpx.get(self.url(name) + path).status_code == 200
+            return HTTP.get(self.url(name) + path).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -135,7 +135,7 @@ def test_they_find_each_other_and_an_alert_becomes_known(stack: Stack) -> None:
     assert stack.is_well("alertmanager", real("amtool"))
 
     def ups() -> Sequence[Any]:
-        found = httpx.get(f"{stack.url('prometheus')}/api/v1/query", params={"query": "up == 1"})
+        found = HTTP.get(f"{stack.url('prometheus')}/api/v1/query", params={"query": "up == 1"})
         return found.json()["data"]["result"]
 
     eventually(lambda: len(ups()) == len(INSIDE), within=180, what="every job to be up")
@@ -144,11 +144,11 @@ def test_they_find_each_other_and_an_alert_becomes_known(stack: Stack) -> None:
         "prometheus",
         "alertmanager",
     }
-    found = httpx.get(f"{stack.url('prometheus')}/api/v1/alertmanagers").json()["data"]
+    found = HTTP.get(f"{stack.url('prometheus')}/api/v1/alertmanagers").json()["data"]
     assert [each["url"] for each in found["activeAlertmanagers"]] == [
         f"{stack.url('alertmanager')}/api/v2/alerts"
     ]
-    posted = httpx.post(
+    posted = HTTP.post(
         f"{stack.url('alertmanager')}/api/v2/alerts",
         json=[{"labels": {"alertname": "Watchdog", "severity": "none"}}],
     )
@@ -157,7 +157,7 @@ def test_they_find_each_other_and_an_alert_becomes_known(stack: Stack) -> None:
         r'^fettle_alerts_received_total\{source="prometheus",status="firing"\} [1-9]', re.MULTILINE
     )
     eventually(
-        lambda: counted.search(httpx.get(f"{stack.url('fettle')}/metrics").text),
+        lambda: counted.search(HTTP.get(f"{stack.url('fettle')}/metrics").text),
         within=180,
         what="the alert to reach Fettle",
     )
