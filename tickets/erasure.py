@@ -21,6 +21,7 @@ from tickets.contact_files import erase_files, list_files
 from tickets.contact_tables import ErasureRow
 from tickets.contacts import Person, masked_rows
 from tickets.errors import Refused
+from tickets.link_tables import AttachmentRow
 from tickets.mail_faults import forget_address
 from tickets.outbox import forget_secrets
 from tickets.policy import Policy
@@ -90,9 +91,13 @@ def check_erasable(tx: Session, policy: Policy, address: str) -> None:
 
 def survey(tx: Session, person: Person, *, now: datetime) -> Holdings:
     """Return what an erasure would find at ``now``; changes nothing."""
-    rows = Counter(table.name for table, _row, _changes in masked_rows(tx, person, Pseudonym("x")))
     files = list_files(tx, person.address)
-    address = person.address.lower()
+    address, keys = person.address.lower(), {file.key for file in files}
+    rows = Counter(
+        table.name
+        for table, row, _changes in masked_rows(tx, person, Pseudonym("x"))
+        if table.name != AttachmentRow.__tablename__ or row["id"] not in keys  # those are deleted
+    )
     return Holdings(
         rows=dict(rows),
         messages=_count(tx, MessageRow, address, col(MessageRow.state).in_(_UNDELIVERED)),

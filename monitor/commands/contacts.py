@@ -180,7 +180,7 @@ def _show(
     if pseudonym is not None:
         begins = f"Erased. {pseudonym.name} <{pseudonym.address}> stands in its place."
     screen.line(begins)
-    size = f", {found.file_bytes / 1024**2:.1f} MB" if found.files else ""
+    size = f", {max(1, found.file_bytes // 1024):,} KB" if found.files else ""
     screen.table(
         [
             ["  files sent, deleted", f"{found.files}{size}"],

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlmodel import Session
 
 import monitor.alert_tables
 import monitor.tables  # noqa: F401  (its rows are looked through as well)
-from monitor.cli import main
 from tests.builders import a_policy
 from tests.by_link import CARLA, PNG, LinkBench
 from tests.clocks import FakeClock
+from tests.commands import Fettle, write_config
 from tests.requesting import TYPED, FormBench
 from tickets import contacts, erasure
 from tickets.attachments import accept, keep, list_attachments
@@ -45,25 +41,11 @@ SECRET = b"the words that only Carla's file holds"
 NAMESAKE = "carla.lund@other.test"
 
 
-@dataclass
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
 class Terminal(io.StringIO):
     """Somebody at a terminal, who types what it holds."""
 
     def isatty(self) -> bool:
         return True
-
-
-Fettle = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -74,18 +56,8 @@ def fettle(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Fettle:
-    config = tmp_path / "fettle.yml"
-    config.write_text(CONFIG, encoding="utf-8")
-    config.chmod(0o640)
-    environ: Mapping[str, str] = {"FETTLE_CONFIG": str(config), "FETTLE_STORE__URL": store_url}
-
-    def call(*words: str, stdin: io.StringIO | None = None) -> Ended:
-        monkeypatch.setattr("sys.stdin", stdin or io.StringIO())
-        capsys.readouterr()
-        code = main(words, environ=environ, clock=clock)
-        out, err = capsys.readouterr()
-        return Ended(code, out, err)
-
+    call = Fettle(write_config(tmp_path, CONFIG), clock, capsys, monkeypatch)
+    call.environ["FETTLE_STORE__URL"] = store_url
     return call
 
 
@@ -189,7 +161,8 @@ async def test_an_erasure_shows_what_it_would_do_and_asks(bench: LinkBench, fett
     assert done.code == 0
     before, _, after = done.out.partition("Erased. Erased contact ")
     assert before.startswith("This would be erased:")
-    assert "2, 0.0 MB" in after
+    assert "2, 1 KB" in after
+    assert "attachment rows" not in after
     assert names(bench.store) == ["namesake.png", "staff.png"]
     nothing = fettle("contacts", "erase", CARLA)
     assert (nothing.code, nothing.out) == (0, "Nothing is stored about this address.\n")
