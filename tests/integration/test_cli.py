@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import io
 import json
 import os
 import pty
@@ -17,7 +16,6 @@ import termios
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,6 +29,7 @@ from monitor.service import prepare_store
 from monitor.settings.load import load
 from tests.builders import a_policy, a_site
 from tests.clocks import FakeClock
+from tests.commands import Fettle, write_config
 from tests.sites import see_minutes, watch
 from tests.system.running import eventually
 from tests.tickets import opened
@@ -71,42 +70,6 @@ clients:
 """
 
 
-@dataclass
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-@dataclass
-class Fettle:
-    """Calls ``fettle`` in this process with a configuration and a clock of the test's own."""
-
-    config: Path
-    clock: FakeClock
-    capture: pytest.CaptureFixture[str]
-    patch: pytest.MonkeyPatch
-    environ: dict[str, str] = field(default_factory=dict[str, str])
-
-    def __call__(self, *words: str, stdin: str = "") -> Ended:
-        self.patch.setattr("sys.stdin", io.StringIO(stdin))
-        self.capture.readouterr()
-        environ = {"FETTLE_CONFIG": str(self.config), **self.environ}
-        code = main(words, environ=environ, clock=self.clock)
-        out, err = self.capture.readouterr()
-        return Ended(code, out, err)
-
-    @property
-    def store_file(self) -> Path:
-        return self.config.with_name("fettle.db")
-
-
 @pytest.fixture
 def fettle(
     tmp_path: Path,
@@ -115,10 +78,7 @@ def fettle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Fettle:
     """``fettle`` with a configuration whose store, an SQLite file, is still to be made."""
-    config = tmp_path / "fettle.yml"
-    config.write_text(CONFIG, encoding="utf-8")
-    config.chmod(0o640)
-    call = Fettle(config, clock, capsys, monkeypatch)
+    call = Fettle(write_config(tmp_path, CONFIG), clock, capsys, monkeypatch)
     call.environ["FETTLE_STORE__URL"] = f"sqlite:///{call.store_file}"
     return call
 

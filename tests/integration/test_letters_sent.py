@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import shutil
 from collections.abc import Callable
@@ -16,11 +15,11 @@ import pytest
 from sqlmodel import col, select
 from structlog.testing import capture_logs
 
-from monitor.cli import main
 from monitor.jobs import Jobs
 from monitor.roles.letters import LetterWatch
 from tests.builders import a_policy
 from tests.clocks import FakeClock
+from tests.commands import Ended, Fettle, write_config
 from tests.smtp import Postbox, Received
 from tests.tickets import opened
 from tickets.accounts import PasswordHash, add_staff
@@ -171,7 +170,7 @@ def test_a_recovery_after_an_acknowledgement_says_when_the_next_word_comes(
     assert "We will answer by" not in letter
 
 
-Call = Callable[..., tuple[int, str, str]]
+Call = Callable[..., Ended]
 
 CONFIG = """\
 agency: {name: Bright Agency, url: "https://agency.test", mail_from: support@agency.test}
@@ -194,16 +193,11 @@ def fettle(
     """Calls ``fettle`` with a mail server at ``port`` and the agency's own letters."""
     (tmp_path / "own").mkdir()
 
-    def call(*words: str, port: int = 1, letters: str = "") -> tuple[int, str, str]:
-        config = tmp_path / "fettle.yml"
+    def call(*words: str, port: int = 1, letters: str = "") -> Ended:
         own = letters or str(tmp_path / "own")
         text = CONFIG.replace("PORT", str(port)).replace("LETTERS", own)
-        config.write_text(text.replace("FOLDER", str(tmp_path)))
-        monkeypatch.setattr("sys.stdin", io.StringIO())
-        capsys.readouterr()
-        code = main(words, environ={"FETTLE_CONFIG": str(config)}, clock=clock)
-        out, err = capsys.readouterr()
-        return code, out, err
+        config = write_config(tmp_path, text.replace("FOLDER", str(tmp_path)))
+        return Fettle(config, clock, capsys, monkeypatch)(*words)
 
     return call
 

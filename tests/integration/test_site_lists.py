@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli import main
 from tests.clocks import FakeClock
+from tests.commands import Ended, call_fettle
 
 AGENCY = """\
 agency: {name: Bright Agency, url: "https://agency.test/", mail_from: support@agency.test}
@@ -43,7 +43,7 @@ BACKUP = {
     ],
 }  # fmt: skip
 
-Call = Callable[..., tuple[int, str, str]]
+Call = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -60,12 +60,9 @@ def backup(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fettle(config: Path, clock: FakeClock, capsys: pytest.CaptureFixture[str]) -> Call:
-    def call(*words: object, **environ: str) -> tuple[int, str, str]:
-        capsys.readouterr()
+    def call(*words: object, **environ: str) -> Ended:
         given = {"FETTLE_CONFIG": str(config), **environ}
-        code = main([str(each) for each in words], environ=given, clock=clock)
-        out, err = capsys.readouterr()
-        return code, out, err
+        return call_fettle(list(map(str, words)), environ=given, clock=clock, capture=capsys)
 
     return call
 

@@ -8,15 +8,13 @@ import re
 import socket
 import sys
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from monitor.cli import main
 from monitor.rules.month import parse_month
 from monitor.rules.verdict import Verdict
 from monitor.statement.page import render_page
@@ -24,6 +22,7 @@ from monitor.statement.pdf import print_pdf
 from monitor.statement.reading import read_statement
 from tests.builders import a_policy, a_site
 from tests.clocks import FakeClock
+from tests.commands import Fettle, write_config
 from tests.desk import Page
 from tests.portal import branded
 from tests.sites import settle, watch
@@ -58,16 +57,6 @@ clients:
 pytestmark = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 
 
-@dataclass
-class Ended:
-    code: int
-    out: str
-    err: str
-
-
-Fettle = Callable[..., Ended]
-
-
 @pytest.fixture
 def fettle(
     store: Store,
@@ -75,11 +64,11 @@ def fettle(
     tmp_path: Path,
     clock: FakeClock,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Fettle:
     """``fettle`` on a store that has seen ten hours of February, one of them down."""
-    config = tmp_path / "fettle.yml"
-    config.write_text(CONFIG, encoding="utf-8")
-    config.chmod(0o640)
+    call = Fettle(write_config(tmp_path, CONFIG), clock, capsys, monkeypatch)
+    call.environ["FETTLE_STORE__URL"] = store_url
     site = a_site(interval=300)
     watch(store, [site], at=FIRST)
     seed(
@@ -91,14 +80,6 @@ def fettle(
     )
     settle(store, site, Verdict.DOWN, since=FIRST + HOUR)
     settle(store, site, Verdict.UP, since=FIRST + 2 * HOUR)
-    environ = {"FETTLE_CONFIG": str(config), "FETTLE_STORE__URL": store_url}
-
-    def call(*words: str) -> Ended:
-        capsys.readouterr()
-        code = main(words, environ=environ, clock=clock)
-        out, err = capsys.readouterr()
-        return Ended(code, out, err)
-
     return call
 
 
