@@ -62,9 +62,10 @@ class ServicePages:
             )
         except Unavailable as error:
             reasons, warnings = [str(error)], []
-        is_ready = not reasons
         if not self.loads.is_good:
-            warnings.append("the last configuration was refused; the one before is in force")
+            # Everything works, but not as somebody just wrote, who may be gone by now.
+            reasons.append("the last configuration was refused; the one before is in force")
+        is_ready = not reasons
         last = ends_soon(self.policy, now)
         if last is not None:
             warnings.append(f"holidays are known until {last} only")

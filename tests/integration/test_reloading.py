@@ -110,10 +110,12 @@ async def test_a_reload_over_http_says_how_it_went(
         answer = await client.post("/-/reload")
         elsewhere = await client.post("/-/reload", headers={"Sec-Fetch-Site": "cross-site"})
         read = await client.get("/-/reload")
+        ready = await client.get("/-/ready")
         metrics = (await client.get("/metrics")).text
     assert (answer.status_code, elsewhere.status_code, read.status_code) == (status, 403, 405)
     assert told in answer.text
     refused = int(word is Word.REFUSED)
+    assert ("the last configuration was refused" in str(ready.json()["reasons"])) == bool(refused)
     assert f'job="reload",outcome="ok"}} {int(word is Word.LOADED)}.0' in metrics
     assert f'job="reload",outcome="error"}} {refused}.0' in metrics
     assert f"fettle_config_last_reload_successful {1 - refused}.0" in metrics

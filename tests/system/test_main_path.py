@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -190,11 +192,14 @@ def test_a_reload_takes_a_good_configuration_and_keeps_the_old_one_when_it_has_a
     service.config.write_text(text.replace("slug: booking", "slug: Booking Site"))
     service.process.send_signal(1)
     eventually(lambda: event(service, "supervisor.reload_refused"), what="the refusal")
-    assert service.is_ready()
     was_good = "fettle_config_last_reload_successful"
     eventually(lambda: service.metric(was_good) == 0, what="the refusal in the metrics")
-    service.kill_role("desk")  # the next one comes up as the others are, and knows
+    assert not service.is_ready(), "the configuration is not well, and says so"
+    desk = service.pid("desk")
+    os.kill(desk, signal.SIGKILL)  # the next one comes up as the others are, and knows
+    eventually(lambda: service.pid("desk") != desk, what="another desk")
     eventually(lambda: service.metric(was_good) == 0, what="the refusal after a restart")
+    eventually(lambda: probe_success(service, "booking") == 1, what="the old site, watched on")
     service.config.write_text(text.replace("slug: booking", "slug: rooms"))
     answer = httpx.post(f"{service.url}/-/reload", timeout=60)
     assert (answer.status_code, answer.json()) == (200, {"reloaded": True})
