@@ -165,7 +165,7 @@ class Delivery:
             self._in_hand[asyncio.create_task(self._deliver(held))] = held
 
     def _claim(self, tx: Session, *, most: int) -> Sequence[Claimed]:
-        ids = {held.claimed.message.id for held in self._in_hand.values()}
+        ids = {held.claimed.message.id for task, held in self._in_hand.items() if not task.done()}
         claimed = claims.claim(
             tx,
             now=self._clock.now(),
