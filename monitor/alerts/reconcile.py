@@ -64,7 +64,7 @@ class NotRead(ServiceError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Heard:
     """What Alertmanager said to a question that was asked at ``at`` of our clock.
 
     ``firing`` are the alerts for our receiver; ``known`` are the fingerprints of all that it has,
@@ -124,9 +124,9 @@ class Reconciler:
             follow_redirects=False,
             trust_env=False,
         ) as http:
-            reading = await self._ask(http, source, receivers)
+            heard = await self._ask(http, source, receivers)
         try:
-            changes = await self._store.awrite(partial(self._apply, source, reading))
+            changes = await self._store.awrite(partial(self._apply, source, heard))
         except IntegrityError as error:  # another source has just opened the same
             raise NotRead(f"others are in the way: {error.orig}") from error
         if changes.begun or changes.ended:
@@ -139,7 +139,7 @@ class Reconciler:
 
     async def _ask(
         self, http: httpx.AsyncClient, source: AlertSource, receivers: Sequence[str]
-    ) -> Reading:
+    ) -> Heard:
         at = self._clock.now()
         listed = await self._list(http, source, FIRING, at)
         firing = [each.alert for each in listed if _is_ours(each, receivers)]
@@ -150,7 +150,7 @@ class Reconciler:
             more = await self._list(http, source, HELD_BACK, at)
             known |= {each.alert.fingerprint for each in more}
             running_since = await self._running_since(http, source, at)
-        return Reading(at=at, firing=firing, known=known, running_since=running_since)
+        return Heard(at=at, firing=firing, known=known, running_since=running_since)
 
     async def _list(
         self, http: httpx.AsyncClient, source: AlertSource, wanted: Mapping[str, str], at: datetime
@@ -177,15 +177,15 @@ class Reconciler:
         except (NotRead, LookupError, TypeError, ValueError, OverflowError):
             return None
 
-    def _apply(self, source: AlertSource, reading: Reading, tx: Session) -> Changes:
+    def _apply(self, source: AlertSource, heard: Heard, tx: Session) -> Changes:
         """Open what was missed, let fire again what is listed, end what is gone."""
-        lock_source(tx, source.name, at=reading.at)
-        alerts = [alert for alert in reading.firing if not is_watchdog(alert)]
-        episodes, changes = Episodes(tx, source.name, alerts, at=reading.at), Changes()
+        lock_source(tx, source.name, at=heard.at)
+        alerts = [alert for alert in heard.firing if not is_watchdog(alert)]
+        episodes, changes = Episodes(tx, source.name, alerts, at=heard.at), Changes()
         for alert in alerts:
             row = episodes.find(alert)
             is_over = row is not None and row.state is AlertState.RESOLVED
-            if row is not None and is_over and _is_long_over(row, reading.at):
+            if row is not None and is_over and _is_long_over(row, heard.at):
                 episodes.revive(row, alert, changes)
             else:
                 episodes.take(alert, changes)
@@ -193,25 +193,25 @@ class Reconciler:
             col(AlertRow.source) == source.name, col(AlertRow.state) == AlertState.FIRING
         )
         for row in tx.exec(firing).all():
-            if row.fingerprint in reading.known:
+            if row.fingerprint in heard.known:
                 row.missing_since = None
                 continue
             if row.missing_since is None:
-                row.missing_since = reading.at
-            if is_gone(row, reading):
-                episodes.end(row, AlertState.GONE, reading.at, changes)
+                row.missing_since = heard.at
+            if is_gone(row, heard):
+                episodes.end(row, AlertState.GONE, heard.at, changes)
         self._intake.follow(tx, source, changes, at=self._clock.now())
         return changes
 
 
-def is_gone(row: AlertRow, reading: Reading) -> bool:
+def is_gone(row: AlertRow, heard: Heard) -> bool:
     """Tell whether an alert that is not listed, which has a ``missing_since``, has ended."""
-    if reading.at - row.seen_at <= CROSSING:
+    if heard.at - row.seen_at <= CROSSING:
         return False
-    since = reading.running_since
+    since = heard.running_since
     if since is not None:
-        return since <= row.seen_at or reading.at - since >= SETTLED_AFTER
-    return row.missing_since is not None and reading.at - row.missing_since >= SETTLED_AFTER
+        return since <= row.seen_at or heard.at - since >= SETTLED_AFTER
+    return row.missing_since is not None and heard.at - row.missing_since >= SETTLED_AFTER
 
 
 def _is_long_over(row: AlertRow, at: datetime) -> bool:
