@@ -149,6 +149,7 @@ async def test_uptime_is_of_no_more_days_than_were_watched(
     watch.histories = {"booking": past}
     page = Page(await browser(sqlite_store, clock, watch).get("/status/harbour"))
     assert said.format(first=format_date(past.days[-watched].on)) in page.text
+    assert "One bar a day: up slow for a while down for a while unknown" in page.text
 
 
 async def test_bars_have_their_days_in_words(
@@ -161,7 +162,8 @@ async def test_bars_have_their_days_in_words(
     }
     watch.histories = {"booking": history(clock, unusual=past)}
     answer = await browser(sqlite_store, clock, watch).get("/status/harbour")
-    assert answer.text.count('<rect class="bar ') == 90 + 1
+    drawing = answer.text.partition('class="bars"')[2].partition("</svg>")[0]
+    assert drawing.count('<rect class="bar ') == 90 + 1
     page = Page(answer)
     for words in ("slow 2 h", "maintenance 4 h", "unknown 20 h"):
         assert words in page.text
