@@ -1,15 +1,20 @@
-"""A real Prometheus on the running service, with the files of ``config`` and ``dashboards``."""
+"""A real Prometheus on the running service, with the files of ``config`` and ``dashboards``.
+
+A real blackbox_exporter beside it probes the same sites: what it says, Fettle says as well.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.blackbox import TIMES, blackbox_exporter, samples
 from tests.prometheus import ROOT, Scraped, real
-from tests.system.running import eventually
+from tests.system.running import HTTP, eventually
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -84,3 +89,40 @@ def test_promtool_finds_the_configuration_and_the_rules_it_names_good() -> None:
         check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.fixture(scope="module")
+def blackbox(scraped: Scraped, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an exporter that trusts the authority of the test's sites."""
+    folder = tmp_path_factory.mktemp("blackbox")
+    with blackbox_exporter(folder, ca_file=str(scraped.sites.ca_file)) as address:
+        yield address
+
+
+@pytest.mark.parametrize(
+    "name", ["well, over TLS", "redirected", "answering with an error", "not answering"]
+)
+def test_what_it_says_of_a_site_fettle_says_as_well(
+    scraped: Scraped, blackbox: str, name: str
+) -> None:
+    sites = scraped.sites
+    url = {
+        "well, over TLS": f"{sites.secure}/",
+        "redirected": f"{sites.plain}/moved",
+        "answering with an error": f"{sites.plain}/broken",
+        "not answering": f"{sites.dead}/",
+    }[name]
+    theirs = samples(
+        HTTP.get(blackbox, params={"target": url, "module": "http_2xx"}, timeout=60).text
+    )
+    page = HTTP.get(f"http://127.0.0.1:{scraped.service.port}/metrics", timeout=60).text
+    ours = samples(page, instance=url)
+    assert theirs.keys() - ours.keys() == set()
+    differing = {
+        key: (value, ours[key])
+        for key, value in theirs.items()
+        if key[0] not in TIMES
+        and not dict(key[1]).get("phase")
+        and ours[key] != pytest.approx(value)
+    }
+    assert differing == {}

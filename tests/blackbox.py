@@ -1,19 +1,18 @@
-"""A real blackbox_exporter beside Fettle, on the same sites: what it says, Fettle says as well."""
+"""A real blackbox_exporter on loopback, and what a page of metrics says of a site."""
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import httpx
-import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.prometheus import Scraped, real
-from tests.system.running import eventually, free_port
-
-pytestmark = pytest.mark.timeout(300)
+from tests.prometheus import real
+from tests.system.running import HTTP, eventually, free_port
 
 OURS = frozenset({"instance", "site", "client", "location", "serialnumber", "subjectalternative"})
 """Labels that Prometheus adds to what blackbox_exporter says, or in which we say more.
@@ -28,17 +27,16 @@ TIMES = frozenset({"probe_duration_seconds", "probe_dns_lookup_time_seconds"})
 Samples = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-@pytest.fixture(scope="module")
-def blackbox(scraped: Scraped, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an exporter that trusts the authority of the test's sites."""
+@contextlib.contextmanager
+def blackbox_exporter(folder: Path, *, ca_file: str) -> Iterator[str]:
+    """Start an exporter that trusts the authority in ``ca_file``; yields where it is asked."""
     program = real("prometheus-blackbox-exporter", "blackbox_exporter")
-    folder = tmp_path_factory.mktemp("blackbox")
     module = {
         "prober": "http",
         "timeout": "10s",
         "http": {
             "preferred_ip_protocol": "ip4",
-            "tls_config": {"ca_file": str(scraped.sites.ca_file)},
+            "tls_config": {"ca_file": ca_file},
         },
     }
     config = folder / "blackbox.yml"
@@ -58,7 +56,7 @@ def blackbox(scraped: Scraped, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def _is_there(address: str) -> bool:
     try:
-        return httpx.get(f"http://{address}/-/healthy").status_code == 200
+        return HTTP.get(f"http://{address}/-/healthy").status_code == 200
     except httpx.TransportError:
         return False
 
@@ -75,32 +73,3 @@ def samples(text: str, *, instance: str | None = None) -> Samples:
             labels = frozenset(pair for pair in sample.labels.items() if pair[0] not in OURS)
             found[sample.name, labels] = sample.value
     return found
-
-
-@pytest.mark.parametrize(
-    "name", ["well, over TLS", "redirected", "answering with an error", "not answering"]
-)
-def test_what_it_says_of_a_site_fettle_says_as_well(
-    scraped: Scraped, blackbox: str, name: str
-) -> None:
-    sites = scraped.sites
-    url = {
-        "well, over TLS": f"{sites.secure}/",
-        "redirected": f"{sites.plain}/moved",
-        "answering with an error": f"{sites.plain}/broken",
-        "not answering": f"{sites.dead}/",
-    }[name]
-    theirs = samples(
-        httpx.get(blackbox, params={"target": url, "module": "http_2xx"}, timeout=60).text
-    )
-    page = httpx.get(f"http://127.0.0.1:{scraped.service.port}/metrics", timeout=60).text
-    ours = samples(page, instance=url)
-    assert theirs.keys() - ours.keys() == set()
-    differing = {
-        key: (value, ours[key])
-        for key, value in theirs.items()
-        if key[0] not in TIMES
-        and not dict(key[1]).get("phase")
-        and ours[key] != pytest.approx(value)
-    }
-    assert differing == {}
