@@ -94,7 +94,7 @@ def _check_letters(settings: Settings) -> None:
     """Raise ``Misconfigured`` with every fault in the agency's own letters, at its own place."""
     if settings.mail.letters is None:
         return
-    from tickets.letter_preview import find_faults
+    from tickets.letters.preview import find_faults
 
     faults = [
         Fault(file=fault.file, line=fault.line, key="", message=fault.message)

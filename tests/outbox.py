@@ -11,7 +11,7 @@ from tests.builders import ANNA
 from tickets import claims, outbox
 from tickets.claims import Claimed
 from tickets.history import get_ticket
-from tickets.letter_samples import SAMPLE_FACTS
+from tickets.letters.samples import SAMPLE_FACTS
 from tickets.outbox import Recipient
 from tickets.rules.message import DeliveryOutcome, FailureReason, MessageState
 from tickets.rules.notice import Notice

@@ -32,7 +32,7 @@ from tickets.errors import Conflict
 from tickets.fault_notices import tell_faults
 from tickets.history import Actor, get_ticket
 from tickets.interventions import cancel, requeue
-from tickets.letter_samples import SAMPLE_FACTS
+from tickets.letters.samples import SAMPLE_FACTS
 from tickets.opening import NewRequest, Requester, open_request
 from tickets.outbox import Recipient, staff_service
 from tickets.policy import ClientContacts, Policy

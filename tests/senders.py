@@ -21,7 +21,7 @@ from sqlmodel import Session
 from tests.clocks import FakeClock
 from tickets.claims import LEASE, Claimed
 from tickets.delivery import Delivery
-from tickets.letter import Letters
+from tickets.letters import Letters
 from tickets.mail import Mail, MailIdentity, SendFailed
 from tickets.mail_channel import MailChannel
 from tickets.rules.message import FailureReason

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import structlog
 
-from tickets.letter import Letter, LetterFailed, Letters, plain_letter
+from tickets.letters import Letter, LetterFailed, Letters, plain_letter
 from tickets.mail_channel import Attempt
 from tickets.rules.message import DeliveryOutcome, FailureReason
 from tickets.rules.plain_text import one_line

@@ -26,7 +26,7 @@ from typing import Protocol
 
 from tickets.addresses import canonical_mail_address
 from tickets.errors import Refused, ServiceError
-from tickets.letter import Letter
+from tickets.letters import Letter
 from tickets.rules.message import FailureReason
 from tickets.rules.plain_text import one_line
 

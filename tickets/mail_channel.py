@@ -15,9 +15,9 @@ from datetime import timedelta
 import structlog
 
 from tickets.clock import Clock
-from tickets.letter import Letter, LetterFailed, Letters, plain_letter
+from tickets.letters import Letter, LetterFailed, Letters, plain_letter
+from tickets.letters.merged import one_letter
 from tickets.mail import Mail, MailIdentity, MailRefused, Sender, SendFailed, compose
-from tickets.merged_letter import one_letter
 from tickets.rules.message import DeliveryOutcome, FailureReason
 from tickets.rules.notice import AUTOMATIC_NOTICES, Audience
 from tickets.tables import MessageRow

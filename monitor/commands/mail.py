@@ -14,8 +14,8 @@ from monitor.commands.screen import Screen, Tone, Toned
 from monitor.commands.surroundings import Surroundings, WrongUsage
 from tickets.addresses import canonical_mail_address
 from tickets.errors import Refused
-from tickets.letter import Letter, Letters
-from tickets.letter_preview import SampleLetter, preview_letters
+from tickets.letters import Letter, Letters
+from tickets.letters.preview import SampleLetter, preview_letters
 from tickets.mail import Mail, MailIdentity, SendFailed, compose
 from tickets.rules.message import FailureReason
 from tickets.rules.notice import AUTOMATIC_NOTICES, Audience, Notice

@@ -20,7 +20,7 @@ from tickets.channels import PushChannel
 from tickets.clock import Clock
 from tickets.delivery import Delivery
 from tickets.forgetting import forget_old
-from tickets.letter import Letters
+from tickets.letters import Letters
 from tickets.mail import MailIdentity
 from tickets.mail_channel import MailChannel
 from tickets.outbox_sweep import sweep_outbox

@@ -15,8 +15,8 @@ import structlog
 
 from monitor.jobs import Jobs
 from monitor.settings import Settings
-from tickets.letter import Letters
-from tickets.letter_preview import find_broken, find_faults
+from tickets.letters import Letters
+from tickets.letters.preview import find_broken, find_faults
 
 log = structlog.get_logger()
 

@@ -191,7 +191,7 @@ def test_a_machine_path_and_loose_space_are_found() -> None:
     )
     assert len(list(rules.space_faults("docs/a.md", "a \nb\t\r\nc"))) == 3
     assert not list(rules.space_faults("docs/a.md", "a\n\nb\n"))
-    assert not list(rules.space_faults("tickets/letters/layout.txt", "-- \n{{ agency }}"))
+    assert not list(rules.space_faults("tickets/letters/templates/layout.txt", "-- \n{{ agency }}"))
 
 
 def test_the_lists_of_exceptions_name_what_exists() -> None:

@@ -30,7 +30,7 @@ from tests.alerts import GRAFANA, POLICY, PROMETHEUS, TOKEN, AlertBench, a_body,
 from tests.api import ApiBench
 from tests.clocks import FakeClock
 from tests.desk import DeskBench, Page
-from tickets.letter import Letters
+from tickets.letters import Letters
 from tickets.store import Store
 
 on_sqlite = pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)

@@ -18,7 +18,7 @@ from monitor.tables import ProberRow
 from tests.builders import DUTY, LEAD, LONDON, a_site
 from tests.clocks import FakeClock
 from tests.sites import POLICY, watch
-from tickets.letter import Letters
+from tickets.letters import Letters
 from tickets.queries.messages import list_messages
 from tickets.rules.notice import Notice
 from tickets.store import Store

@@ -17,8 +17,8 @@ from tests.loopback import Script, Visit, answer, serving, silent
 from tests.tickets import opened
 from tickets.channels import PushChannel, find_fault, short_text
 from tickets.delivery import Delivery
-from tickets.letter import Letters
-from tickets.letter_samples import SAMPLE_FACTS
+from tickets.letters import Letters
+from tickets.letters.samples import SAMPLE_FACTS
 from tickets.outbox import staff_service
 from tickets.rules.escalation import StaffChannel
 from tickets.rules.message import Channel, DeliveryOutcome, FailureReason, MessageState

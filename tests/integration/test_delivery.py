@@ -25,7 +25,7 @@ from tickets.errors import Unavailable
 from tickets.escalation import escalate, remind
 from tickets.history import Actor
 from tickets.incidents import recover, worsen
-from tickets.letter_samples import SAMPLE_FACTS
+from tickets.letters.samples import SAMPLE_FACTS
 from tickets.mail import Mail, MailIdentity, Sender, SendFailed
 from tickets.mail_channel import MailChannel
 from tickets.opening import NewRequest, Requester, open_request

@@ -10,7 +10,7 @@ import pytest
 from tests.by_link import CARLA, PNG, Files, LinkBench
 from tests.clocks import FakeClock
 from tests.desk import DeskBench, Page, see
-from tickets.letter import Letters
+from tickets.letters import Letters
 from tickets.rules.attachment import LARGEST_FILE
 from tickets.rules.notice import Audience, Notice
 from tickets.rules.staff import Role

@@ -13,7 +13,7 @@ from tickets.accounts import PasswordHash, add_staff
 from tickets.actions import acknowledge, reopen, resolve
 from tickets.digests import tell_digest
 from tickets.history import Actor
-from tickets.letter import Letters
+from tickets.letters import Letters
 from tickets.opening import NewRequest, Requester, open_request
 from tickets.outbox_sweep import sweep_outbox
 from tickets.rules.digest import last_digest

@@ -27,9 +27,9 @@ from tickets.actions import acknowledge
 from tickets.delivery import Delivery
 from tickets.history import Actor
 from tickets.incidents import recover
-from tickets.letter import Letters
-from tickets.letter_preview import SampleLetter, preview_letters
-from tickets.letter_samples import SAMPLE_FACTS
+from tickets.letters import Letters
+from tickets.letters.preview import SampleLetter, preview_letters
+from tickets.letters.samples import SAMPLE_FACTS
 from tickets.mail import MailIdentity, compose
 from tickets.mail_channel import MailChannel
 from tickets.opening import NewRequest, Requester, open_request

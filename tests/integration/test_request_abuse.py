@@ -24,7 +24,7 @@ from tests.requesting import ANNA, FORM, STRANGER, TYPED, FormBench, receipt_pag
 from tickets import outbox
 from tickets.claims import claim
 from tickets.fault_notices import tell_faults
-from tickets.letter import Letters
+from tickets.letters import Letters
 from tickets.pages import uploads
 from tickets.request_tables import FormRequestRow
 from tickets.requests import find_receipt

@@ -19,7 +19,7 @@ from tests.requesting import ANNA, FORM, STRANGER, TYPED, FormBench, receipt_pag
 from tests.tickets import opened
 from tickets.attachments import list_attachments
 from tickets.history import Actor
-from tickets.letter import Letters
+from tickets.letters import Letters
 from tickets.policy import ClientPromises, SiteName
 from tickets.requests import SentRequest, take_request
 from tickets.rules.notice import Audience, Notice

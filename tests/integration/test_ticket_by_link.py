@@ -19,7 +19,7 @@ from tests.clocks import FakeClock
 from tests.desk import DeskBench, Page, see
 from tests.postgresql import PostgreSQL
 from tickets import actions, by_link, incidents, links, outbox, relations, triage
-from tickets.letter import Letters
+from tickets.letters import Letters
 from tickets.opening import NewTicket, open_ticket
 from tickets.policy import ClientContacts
 from tickets.rules.message import DeliveryOutcome

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from tickets.letter import Letter, Letters
-from tickets.letter_preview import TemplateFault, find_broken, find_faults
-from tickets.letter_samples import SAMPLE_FACTS
-from tickets.letter_templates import OWN_BYTES
+from tickets.letters import Letter, Letters
+from tickets.letters.preview import TemplateFault, find_broken, find_faults
+from tickets.letters.samples import SAMPLE_FACTS
+from tickets.letters.sandbox import OWN_BYTES
 from tickets.rules.notice import Audience, Notice
 
 FACTS = SAMPLE_FACTS[Notice.DOWN]

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.builders import a_policy
-from tickets.letter import MAX_HTML, Letter, LetterFailed, Letters, plain_letter
-from tickets.letter_preview import Scene, preview_letters
-from tickets.letter_samples import SAMPLE_FACTS
+from tickets.letters import MAX_HTML, Letter, LetterFailed, Letters, plain_letter
+from tickets.letters.preview import Scene, preview_letters
+from tickets.letters.samples import SAMPLE_FACTS
 from tickets.rules.notice import NOTICES_OF_NO_TICKET, Audience, Notice, audiences_of
 
 LETTERS = Letters()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.smtp import Received
-from tickets.letter import Letter
+from tickets.letters import Letter
 from tickets.mail import Mail, MailIdentity, MailRefused, compose
 from tickets.rules.plain_text import one_line, several_lines
 

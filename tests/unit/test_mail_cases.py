@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from tests.smtp import Received
 from tickets.addresses import canonical_mail_address
-from tickets.letter import Letters, plain_letter
-from tickets.letter_samples import SAMPLE_FACTS
+from tickets.letters import Letters, plain_letter
+from tickets.letters.samples import SAMPLE_FACTS
 from tickets.mail import MailIdentity, MailRefused, compose
 from tickets.rules.notice import AUTOMATIC_NOTICES, Audience, Notice
 from tickets.rules.plain_text import several_lines

@@ -1,6 +1,6 @@
 """Letters: a notice put into words, as subject, plain text and HTML, from facts frozen with it.
 
-``tickets.letter_words`` cleans the facts, ``tickets.letter_templates`` holds what prints them. A
+``tickets.letters.words`` cleans the facts, ``tickets.letters.sandbox`` holds what prints them. A
 template of the agency's own that does not work is replaced by ours, and ours by ``plain_letter``:
 being told badly beats not being told.
 """
@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from tickets.errors import ServiceError
-from tickets.letter_templates import TemplateFailed, Templates
-from tickets.letter_words import INSTANTS, place_of, words_of
+from tickets.letters.sandbox import TemplateFailed, Templates
+from tickets.letters.words import INSTANTS, place_of, words_of
 from tickets.rules.notice import Audience, Notice
 from tickets.rules.plain_text import one_line, several_lines
 from tickets.rules.words import format_instant

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tickets.letter import MAX_HTML, Letter
+from tickets.letters import MAX_HTML, Letter
 
 _FOOTER = "\n-- \n"
 _RULE = "\n\n" + "-" * 40 + "\n\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from tickets.letter_samples_apart import FACTS_APART
+from tickets.letters.samples_apart import FACTS_APART
 from tickets.rules.notice import Notice
 from tickets.rules.request import ABOUT
 from tickets.rules.ticket import Category

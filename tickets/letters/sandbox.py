@@ -1,6 +1,6 @@
 """The templates of letters: ours, and an agency's own in their place, which run in a sandbox.
 
-Each notice has a folder in ``letters/`` with ``subject.txt`` and ``body.txt``. The sentences of a
+Each notice has a folder in ``templates/`` with ``subject.txt`` and ``body.txt``. The sentences of a
 body are written once: ``layout.txt`` sets them as plain text, ``layout.html`` as HTML. Which of the
 two escapes is decided by the environment that a layout is loaded from, never by its file's name.
 
@@ -149,7 +149,7 @@ class Templates:
 @cache
 def template_names() -> frozenset[str]:
     """Return the name of every template there is: those of a notice lie in its folder."""
-    ours = PackageLoader("tickets", "letters").list_templates()
+    ours = PackageLoader("tickets.letters", "templates").list_templates()
     return frozenset(name for name in ours if name.endswith((".txt", ".html")))
 
 
@@ -171,7 +171,7 @@ def _our_environment(*, is_html: bool) -> Environment:
 
 
 def _environment(folder: Path | None, *, is_html: bool) -> Environment:
-    ours = PackageLoader("tickets", "letters")
+    ours = PackageLoader("tickets.letters", "templates")
     kind = Environment if folder is None else _Sandbox
     environment = kind(
         loader=ours if folder is None else ChoiceLoader([_OwnLoader(str(folder)), ours]),

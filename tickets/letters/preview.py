@@ -11,10 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tickets.letter import MARKS, Letter, LetterFailed, Letters
-from tickets.letter_samples import SAMPLE_FACTS
-from tickets.letter_templates import TemplateFailed, Templates, template_names
-from tickets.letter_words import INSTANTS, words_of
+from tickets.letters import MARKS, Letter, LetterFailed, Letters
+from tickets.letters.samples import SAMPLE_FACTS
+from tickets.letters.sandbox import TemplateFailed, Templates, template_names
+from tickets.letters.words import INSTANTS, words_of
 from tickets.rules.notice import Audience, Notice, audiences_of
 from tickets.settings.types import did_you_mean
 
