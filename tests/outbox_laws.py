@@ -170,11 +170,20 @@ class Laws:
     # What a sender takes and sends
 
     def look_at_claim(self, sender: Sender, claimed: Sequence[Claimed]) -> None:
-        """What it left behind is no more urgent, and would have found no room."""
+        """It took no two about one ticket to one address; what it left is no more urgent.
+
+        And what it left would have found no room.
+        """
         now = self._clock.now()
         found, marks = self._store.read(
             lambda tx: (_all(tx), {*tx.exec(select(UndeliverableRow.address)).all()})
         )
+        on_their_way = [
+            (row.ticket_id, row.channel, row.address.lower())
+            for row in found
+            if row.ticket_id and _is_on_its_way(row, now)
+        ]
+        assert len(on_their_way) == len({*on_their_way}), "two mails at once about one ticket"
         left = [
             row
             for row in found
