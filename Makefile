@@ -58,7 +58,7 @@ lint-names: $(READY)
 test: $(READY) ## run every test, on two cores
 	$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
-faults: $(READY) ## stage our own faults on the real service: a quarter of an hour, no part of the tests
+faults: $(READY) ## stage our own faults on the real service: an hour, no part of the tests
 	$(BIN)/python -m pytest tests/faults --override-ini=python_files='fault_*.py' -p no:randomly --capture=no
 
 bench: $(READY) ## measure; no part of the tests
