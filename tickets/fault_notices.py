@@ -209,14 +209,13 @@ def _tell(
             "at": at.isoformat(),
         },
     )
-    people = _without(policy.lead, without_mail, without) or _without(
-        policy.duty, without_mail, without
-    )
+    lead = _without(policy.lead, without, without_mail=without_mail)
+    people = lead or _without(policy.duty, without, without_mail=without_mail)
     return put_notice(tx, told, recipients=people, domain=policy.mail_domain, at=at)
 
 
 def _without(
-    people: Sequence[Recipient], without_mail: bool, without: Collection[str]
+    people: Sequence[Recipient], without: Collection[str], *, without_mail: bool
 ) -> Sequence[Recipient]:
     return [
         person

@@ -45,11 +45,18 @@ def list_all(surroundings: Surroundings, arguments: Namespace) -> int:
     ]
     screen = surroundings.screen
     if arguments.json:
-        screen.document([_document(*each) for each in found])
+        screen.document(
+            [_document(slug, contact, is_out=is_out) for slug, contact, is_out in found]
+        )
     elif found:
         screen.table(
             [
-                [slug, Toned(contact.name, Tone.STRONG), contact.email, _hears(contact, is_out)]
+                [
+                    slug,
+                    Toned(contact.name, Tone.STRONG),
+                    contact.email,
+                    _hears(contact, is_out=is_out),
+                ]
                 for slug, contact, is_out in found
             ]
         )
@@ -91,7 +98,7 @@ def export(surroundings: Surroundings, arguments: Namespace) -> int:
     with open_store(settings) as store:
         person, stored, files = store.read(read)
     configured = [
-        _document(client.slug, contact, False)
+        _document(client.slug, contact, is_out=False)
         for client in settings.clients
         for contact in client.contacts
         if contact.email.lower() == person.address.lower()
@@ -243,13 +250,13 @@ def _unsubscribed(surroundings: Surroundings, settings: Settings) -> set[tuple[s
     }
 
 
-def _hears(contact: ContactSettings, is_out: bool) -> str:
+def _hears(contact: ContactSettings, *, is_out: bool) -> str:
     heard = [kind for kind in _KINDS if getattr(contact, kind)]
     said = ", ".join(heard) or "nothing"
     return f"{said} (unsubscribed from statements)" if is_out and contact.statement else said
 
 
-def _document(client: str, contact: ContactSettings, is_out: bool) -> dict[str, object]:
+def _document(client: str, contact: ContactSettings, *, is_out: bool) -> dict[str, object]:
     return {
         "client": client,
         "name": contact.name,
