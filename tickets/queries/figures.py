@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,11 +67,12 @@ def count_figures(tx: Session, *, now: datetime) -> TicketFigures:
         open_by_priority_status=_counts2(
             tx, sa.select(priority, status, sa.func.count()).where(is_open)
         ),
-        opened={
-            (priority, source): count
-            for (action, priority, source), count in entries.items()
-            if action is Action.OPEN
-        },
+        opened=_counts2(
+            tx,
+            sa.select(col(EntryRow.priority), col(TicketRow.source), sa.func.count())
+            .join(TicketRow, col(EntryRow.ticket_id) == id_)
+            .where(col(EntryRow.action) == Action.OPEN),
+        ),
         resolved=_by_priority(entries, Action.RESOLVE),
         reopened=_by_priority(entries, Action.REOPEN),
         overdue=_counts(
@@ -126,9 +126,7 @@ def _count_waiting(tx: Session, now: datetime) -> tuple[dict[str, int], datetime
     return {name: count for name, count, _ in rows}, min(written_at, default=None)
 
 
-_COUNTED = (Action.OPEN, Action.RESOLVE, Action.REOPEN, Action.BREACH)
-
-EntryCounts = Mapping[tuple[Action, Priority, Source], int]
+EntryCounts = Mapping[tuple[Action, Priority], int]
 
 
 def _count_entries(tx: Session) -> EntryCounts:
@@ -136,23 +134,13 @@ def _count_entries(tx: Session) -> EntryCounts:
 
     The priority is that of the moment, so that no count falls when a priority changes.
     """
-    by = (col(EntryRow.action), col(EntryRow.priority), col(TicketRow.source))
-    query = (
-        sa.select(*by, sa.func.count())
-        .join(TicketRow, col(EntryRow.ticket_id) == col(TicketRow.id))
-        .where(col(EntryRow.action).in_(_COUNTED))
-        .group_by(*by)
-    )
-    rows = tx.connection().execute(query).all()
-    return {(action, priority, source): count for action, priority, source, count in rows}
+    done = (Action.RESOLVE, Action.REOPEN, Action.BREACH)
+    query = sa.select(col(EntryRow.action), col(EntryRow.priority), sa.func.count())
+    return _counts2(tx, query.where(col(EntryRow.action).in_(done)))
 
 
 def _by_priority(entries: EntryCounts, wanted: Action) -> dict[Priority, int]:
-    counts = Counter[Priority]()
-    for (action, priority, _), count in entries.items():
-        if action is wanted:
-            counts[priority] += count
-    return counts
+    return {priority: count for (action, priority), count in entries.items() if action is wanted}
 
 
 Key = TypeVar("Key")
