@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,3 +88,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the tests that start whole services come first: they wait long, and others fill in."""
     services = Path(__file__).parent / "system"
     items.sort(key=lambda item: services not in item.path.parents)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what stays to the end: modules, and every test's item."""
+    gc.collect()
+    gc.freeze()
