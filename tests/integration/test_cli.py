@@ -15,7 +15,7 @@ import sys
 import termios
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,7 +31,6 @@ from tests.builders import a_policy, a_site
 from tests.clocks import FakeClock
 from tests.commands import Fettle, write_config
 from tests.sites import see_minutes, watch
-from tests.system.running import eventually
 from tests.tickets import opened
 from tickets.accounts import PasswordHash, add_staff, find_credentials, verify_password
 from tickets.attachments import accept, keep
@@ -760,13 +759,17 @@ def test_closed_streams_are_borne() -> None:
     assert subprocess.run(["sh", "-c", command], cwd=ROOT, check=False).returncode == 0
 
 
-def waits(pid: int) -> bool:
-    """Tell whether a process that has no more to work on waits for something to come."""
-    status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    return status.rpartition(") ")[2].startswith("S")
+def end(child: subprocess.Popen[str], number: signal.Signals) -> int:
+    """Signal a command until it ends, and return its code.
+
+    One that comes between its words and its reading is noted, and the reading begun all the same.
+    """
+    while True:
+        child.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            return child.wait(15)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="whether a process waits is read from Linux")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_command_with_its_own_code(
     ready: Fettle, number: signal.Signals, code: int
@@ -783,10 +786,7 @@ def test_a_signal_ends_a_command_with_its_own_code(
         )
         assert child.stderr is not None
         assert "Write the reply" in child.stderr.readline()
-        # Between its words and its reading a signal would be noted, and the reading begun.
-        eventually(lambda: waits(child.pid), what="the command to wait for the reply")
-        child.send_signal(number)
-        assert child.wait() == code
+        assert end(child, number) == code
         assert child.stderr.read() == ""
         child.stderr.close()
 
