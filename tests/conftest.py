@@ -14,6 +14,7 @@ import pytest
 from monitor.migrations import upgrade
 from tests.clocks import FakeClock
 from tests.postgresql import PostgreSQL
+from tests.stores import open_store
 from tickets.store import Store
 
 # How long an example takes says something of the machine and of what runs beside, never of Fettle.
@@ -68,7 +69,7 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
     """A fresh store with today's schema; each test runs on both databases."""
-    store = Store(store_url)
+    store = open_store(store_url)
     yield store
     store.close()
 
@@ -78,7 +79,7 @@ def sqlite_store(tmp_path: Path, migrated_sqlite: Path) -> Iterator[Store]:
     """A fresh store on SQLite, for what has nothing to do with the database."""
     path = tmp_path / "fettle.db"
     shutil.copy(migrated_sqlite, path)
-    store = Store(f"sqlite:///{path}")
+    store = open_store(f"sqlite:///{path}")
     yield store
     store.close()
 

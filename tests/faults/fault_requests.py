@@ -18,6 +18,7 @@ from sqlmodel import select
 from tests.desk import Page
 from tests.requesting import ANNA, FORM, TYPED
 from tests.smtp import Postbox, Received
+from tests.stores import open_store
 from tests.system.running import Service, Website, eventually
 from tickets.portal.stamps import LEAST_TIME
 from tickets.rules.ticket import reference
@@ -103,7 +104,7 @@ def scene(tmp_path: Path, store_url: str) -> Iterator[Scene]:
     with Postbox(on_mail=on_mail) as postbox:
         service = Service(tmp_path, store_url, website.url, postbox.port)
         service.write_config()
-        store = Store(store_url)
+        store = open_store(store_url)
         found.append(Scene(service, store, postbox))
         service.start()
         yield found[0]

@@ -23,8 +23,8 @@ from sqlmodel import select
 
 from monitor.tables import IncidentRow, SightingRow
 from tests.smtp import Postbox
+from tests.stores import open_store
 from tests.system.running import Service, eventually
-from tickets.store import Store
 from tickets.tables import MessageRow, TicketRow
 
 LEAD = "lead@agency.test"
@@ -183,7 +183,7 @@ class Stage:
         self.crowd, self.canary = Crowd(), Crowd()
         self.postbox = Postbox()
         self.postbox.start()
-        self.store = Store(store_url)
+        self.store = open_store(store_url)
         self.service: Harmed | None = None
 
     def run(

@@ -12,6 +12,7 @@ import pytest
 from sqlmodel import Session, select
 
 from tests.builders import ANNA, BEN, DUTY, LEAD, a_policy
+from tests.stores import open_store
 from tests.tickets import opened
 from tickets import actions
 from tickets.errors import Conflict, NotFound, Refused, ServiceError
@@ -334,7 +335,7 @@ def test_of_people_who_act_on_one_version_at_once_exactly_one_wins(store: Store)
 
     def act(actor: Actor) -> None:
         # Each thread has a store of its own, as processes would.
-        own = Store(store.url)
+        own = open_store(store.url)
         barrier.wait()
         try:
             own.write(

@@ -26,6 +26,7 @@ from tests.alerts import GRAFANA, POLICY, PROMETHEUS, AlertBench, a_body, an_ale
 from tests.builders import a_site
 from tests.clocks import FakeClock
 from tests.sites import settle, watch
+from tests.stores import open_store
 from tickets.actions import close, resolve
 from tickets.history import Actor
 from tickets.rules.plain_text import several_lines
@@ -248,7 +249,7 @@ class TestRepeatsAndLateWords:
         self, bench: AlertBench, store: Store, store_url: str, clock: FakeClock
     ) -> None:
         """Two Alertmanagers of a cluster, and Grafana, at two processes of the service."""
-        second = Store(store_url)
+        second = open_store(store_url)
         other = AlertBench(second, clock)
         for number, site in enumerate(("shop", "rooms", "menus"), start=1):
             body = a_body(an_alert(starts_at=bench.ago(1), site=site))

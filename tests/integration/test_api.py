@@ -12,6 +12,7 @@ import pytest
 
 from tests.api import ApiBench
 from tests.clocks import FakeClock
+from tests.stores import open_store
 from tickets.queries.tickets import get_ticket_page
 from tickets.rules.ticket import Priority
 from tickets.store import Store
@@ -38,7 +39,7 @@ def bench(store: Store, clock: FakeClock) -> ApiBench:
 @pytest.fixture
 def twin(bench: ApiBench, store_url: str) -> Iterator[ApiBench]:
     """The same API in another process, as far as the store can tell."""
-    store = Store(store_url)
+    store = open_store(store_url)
     yield ApiBench(store, bench.clock)
     store.close()
 

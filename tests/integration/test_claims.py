@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from tests.builders import ANNA, BEN, DUTY, a_policy
 from tests.outbox import claim, notices, rows, send_all, settle, states, tell
+from tests.stores import open_store
 from tests.tickets import opened
 from tickets import claims
 from tickets.outbox import Recipient
@@ -124,7 +125,7 @@ def test_two_senders_at_once_never_share_a_message_nor_split_a_mail(store: Store
     begin = threading.Barrier(2)
 
     def work() -> None:
-        own = Store(store.url)
+        own = open_store(store.url)
         begin.wait()
         while claimed := claim(own, AT, most=2):
             with lock:

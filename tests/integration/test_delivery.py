@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from tests.builders import a_policy
 from tests.clocks import FakeClock
 from tests.smtp import Fault, Postbox, Received, Reply, ScriptedServer
+from tests.stores import open_store
 from tests.tickets import opened
 from tickets import actions, outbox, relations, time_spent, triage, waiting
 from tickets.accounts import PasswordHash, add_staff
@@ -665,7 +666,7 @@ async def test_what_happened_meanwhile_is_one_mail_in_the_order_of_events(
 async def test_two_senders_at_once_send_each_mail_once(store: Store, clock: FakeClock) -> None:
     for number in range(12):
         put(store, at=clock.now(), addresses=[f"contact{number}@harbour.test", ANNA])
-    other = Store(store.url)
+    other = open_store(store.url)
     with Postbox() as box:
         senders = [a_delivery(each, smtp_sender(box), clock) for each in (store, other)]
         await asyncio.gather(*(each.drain() for each in senders))

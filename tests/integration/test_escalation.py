@@ -10,6 +10,7 @@ import pytest
 from sqlmodel import select
 
 from tests.builders import DUTY, LEAD, a_policy
+from tests.stores import open_store
 from tests.tickets import opened
 from tickets import actions
 from tickets.escalation import escalate, list_running_out, remind
@@ -139,7 +140,7 @@ async def test_nobody_is_told_where_escalate_is_empty_but_the_breach_is_recorded
 
 def test_two_sweepers_at_once_tell_once(store: Store) -> None:
     opened(store, POLICY, at=OPENED)
-    other = Store(store.url)
+    other = open_store(store.url)
     barrier = threading.Barrier(2)
 
     def pass_over(mine: Store) -> None:

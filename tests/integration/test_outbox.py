@@ -10,6 +10,7 @@ import pytest
 from sqlmodel import select
 
 from tests.builders import ANNA, BEN, DUTY, a_policy
+from tests.stores import open_store
 from tests.tickets import opened
 from tickets import claims, outbox
 from tickets.rules.message import DeliveryOutcome, FailureReason, MessageState, backoff
@@ -91,7 +92,7 @@ def test_many_senders_at_once_share_the_messages_without_doubling_any(store: Sto
     claimed, lock = list[int | None](), threading.Lock()
 
     def work() -> None:
-        own = Store(store.url)
+        own = open_store(store.url)
         while messages := claim(own, AT, most=3):
             with lock:
                 claimed.extend(message.id for message in messages)

@@ -19,6 +19,7 @@ from sqlmodel import Session, select
 from tests.builders import ANNA, LEAD, a_policy
 from tests.outbox import claim, rows, settle, states, tell
 from tests.postgresql import PostgreSQL
+from tests.stores import open_store
 from tests.tickets import opened
 from tickets import claims, interventions, mail_faults, outbox
 from tickets.digests import tell_digest
@@ -57,7 +58,7 @@ def crossed(
 
     ``first`` commits once ``second`` waits for it, or has ended without.
     """
-    other = Store(store.url)
+    other = open_store(store.url)
     begun: list[Future[Second]] = []
 
     def work(tx: Session) -> First:

@@ -26,6 +26,7 @@ from tests.portal import branded, portal_browser
 from tests.sites import settle, watch
 from tests.smtp import Postbox
 from tests.statements import seed
+from tests.stores import open_store
 from tickets.delivery import Delivery
 from tickets.errors import Unavailable
 from tickets.holidays import build_support_hours
@@ -136,7 +137,7 @@ async def test_a_service_that_was_away_sends_it_later_that_month_but_not_a_month
 
 
 async def test_two_services_at_once_write_it_once(february: Store, store_url: str) -> None:
-    other = Store(store_url)
+    other = open_store(store_url)
     try:
         both = [send_due(store, POLICY, now=DUE) for store in (february, other)]
         assert await asyncio.gather(*both) == [0, 0]

@@ -16,6 +16,7 @@ import pytest
 
 from tests.api import POLICY, ApiBench
 from tests.clocks import FakeClock
+from tests.stores import open_store
 from tickets import actions, relations
 from tickets.errors import Conflict, Refused, ServiceError
 from tickets.history import Actor
@@ -77,7 +78,7 @@ class Two:
 @pytest.fixture
 def two(store_url: str, clock: FakeClock) -> Iterator[Two]:
     with ExitStack() as stack:
-        stores = Store(store_url), Store(store_url)
+        stores = open_store(store_url), open_store(store_url)
         for store in stores:
             stack.callback(store.close)
         yield Two(stores, clock)
