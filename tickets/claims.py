@@ -92,6 +92,21 @@ def take_over(tx: Session, holder: str, *, channel: Channel = Channel.MAIL) -> N
     )
 
 
+def renew(tx: Session, message_ids: Iterable[int], *, holder: str, now: datetime) -> None:
+    """Let ``holder`` keep what it has in hand though its lease ran out, as after a standstill.
+
+    What another sender took over meanwhile stays with that one. Needs a write transaction.
+    """
+    tx.exec(
+        sa.update(MessageRow)
+        .where(col(MessageRow.id).in_(list(message_ids)))
+        .where(col(MessageRow.state) == MessageState.SENDING)
+        .where(col(MessageRow.claimed_by) == holder)
+        .where(col(MessageRow.lease_until) <= now)
+        .values(lease_until=now + LEASE)
+    )
+
+
 def release(tx: Session, message_ids: Iterable[int], *, holder: str | None) -> None:
     """Give back untried what ``holder`` claimed and still has, for an orderly stop."""
     tx.exec(

@@ -165,16 +165,20 @@ class Delivery:
             self._in_hand[asyncio.create_task(self._deliver(held))] = held
 
     def _claim(self, tx: Session, *, most: int) -> Sequence[Claimed]:
-        ids = {held.claimed.message.id for task, held in self._in_hand.items() if not task.done()}
+        now = self._clock.now()
+        in_hand = (held for task, held in self._in_hand.items() if not task.done())
+        ids = {held.claimed.message.id or 0 for held in in_hand}
+        if ids:  # else they would be taken again, in the places of others
+            claims.renew(tx, ids, holder=self._holder, now=now)
         claimed = claims.claim(
             tx,
-            now=self._clock.now(),
+            now=now,
             most=most,
             pace=self._pace,
             holder=self._holder,
             channel=self._carries,
         )
-        # One whose lease ran out while we still hold it stays ours.
+        # One that another sender took over and lost, while we still hold it, is ours again.
         return [one for one in claimed if one.message.id not in ids]
 
     async def _pause(self, stopping: asyncio.Task[bool]) -> None:

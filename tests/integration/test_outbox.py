@@ -86,6 +86,21 @@ def test_what_a_dead_sender_held_is_taken_over_by_its_successor_at_once(store: S
     assert (again.id, again.header_id) == (message.id, message.header_id)
 
 
+def test_what_is_in_hand_after_a_standstill_takes_no_place_of_another(store: Store) -> None:
+    for _ in range(3):
+        opened(store, a_policy(contacts=[ANNA], duty=[]), at=AT)
+    in_hand = [message.id or 0 for message in claim(store, AT, most=2, holder="stalled")]
+    later = AT + claims.LEASE
+    store.write(lambda tx: claims.renew(tx, in_hand, holder="another", now=later))
+    [lost] = claim(store, later, most=1, holder="another")
+    assert lost.id == in_hand[0]
+    store.write(lambda tx: claims.renew(tx, in_hand, holder="stalled", now=later))
+    [free] = claim(store, later, holder="stalled")
+    assert free.id not in in_hand
+    [taken_again] = claim(store, later + claims.LEASE, most=1, holder="third")
+    assert taken_again.id == lost.id, "what was lost stayed with the other, until then"
+
+
 def test_many_senders_at_once_share_the_messages_without_doubling_any(store: Store) -> None:
     for number in range(8):
         opened(store, a_policy(contacts=[ANNA, BEN], duty=[DUTY]), at=AT, key=str(number))
