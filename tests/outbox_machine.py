@@ -6,7 +6,6 @@ After each step the store is compared with what may be; what the mail server got
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -79,16 +78,12 @@ def the_policy(*contacts: Recipient) -> Policy:
 class OutboxMachine(RuleBasedStateMachine):
     """Two places that deliver, people at the desk, and a mail server with its moods.
 
-    Subclasses say where a fresh store comes from.
+    ``store`` is empty and has today's schema; the machine closes it.
     """
 
-    def fresh_store(self) -> Store:
-        """Return an empty store with today's schema."""
-        raise NotImplementedError
-
-    def __init__(self) -> None:
+    def __init__(self, store: Store) -> None:
         super().__init__()
-        self.store, self.clock = self.fresh_store(), FakeClock()
+        self.store, self.clock = store, FakeClock()
         self.contacts: list[Recipient] = [ANNA, BEN]
         self.policy = the_policy(*self.contacts)
         self.pace = PACE
@@ -348,20 +343,24 @@ class OutboxMachine(RuleBasedStateMachine):
         raise AssertionError("after 300 rounds there is still something to deliver")
 
 
-class SqliteMachine(OutboxMachine):
-    """The machine on SQLite; ``template`` is a store with today's schema."""
+def machines(fresh_store: Callable[[], Store]) -> type[OutboxMachine]:
+    """Return the machine as Hypothesis makes one after another, each with a fresh store."""
 
-    template: Path
+    class Machine(OutboxMachine):
+        def __init__(self) -> None:
+            super().__init__(fresh_store())
 
-    def fresh_store(self) -> Store:
-        """Copy the template."""
-        self._folder = tempfile.TemporaryDirectory()
-        path = Path(self._folder.name) / "fettle.db"
-        shutil.copy(self.template, path)
+    return Machine
+
+
+def machines_on_sqlite(template: Path, folder: Path) -> type[OutboxMachine]:
+    """Return the machine on copies of ``template``, one at a time in ``folder``."""
+
+    def fresh_store() -> Store:
+        path = folder / "fettle.db"
+        for left_over in folder.glob("fettle.db*"):
+            left_over.unlink()
+        shutil.copy(template, path)
         return Store(f"sqlite:///{path}")
 
-    def teardown(self) -> None:
-        try:
-            super().teardown()
-        finally:
-            self._folder.cleanup()
+    return machines(fresh_store)

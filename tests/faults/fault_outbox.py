@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.outbox_machine import OutboxMachine, SqliteMachine
+from tests.outbox_machine import machines, machines_on_sqlite
 from tests.postgresql import PostgreSQL
 from tickets.store import Store
 
@@ -23,14 +23,10 @@ MANY = settings(
 )
 
 
-def test_the_outbox_on_sqlite(migrated_sqlite: Path) -> None:
-    machine = type("Machine", (SqliteMachine,), {"template": migrated_sqlite})
-    run_state_machine_as_test(machine, settings=MANY)
+def test_the_outbox_on_sqlite(migrated_sqlite: Path, tmp_path: Path) -> None:
+    run_state_machine_as_test(machines_on_sqlite(migrated_sqlite, tmp_path), settings=MANY)
 
 
 def test_the_outbox_on_postgresql(postgresql: PostgreSQL) -> None:
-    class Machine(OutboxMachine):
-        def fresh_store(self) -> Store:
-            return Store(postgresql.fresh_database())
-
-    run_state_machine_as_test(Machine, settings=settings(MANY, max_examples=40))
+    machine = machines(lambda: Store(postgresql.fresh_database()))
+    run_state_machine_as_test(machine, settings=settings(MANY, max_examples=40))
